@@ -54,29 +54,35 @@ class _Strict(BaseModel):
 class Criterion(_Strict):
     """One measurable statement: `metric` over the evidence selected by `of`, compared with `limit`."""
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    says: str = Field(min_length=3)
-    metric: str = Field(pattern=r"^[a-z_]+\.[a-z0-9_]+$")
-    of: Mapping[str, Argument] = Field(default_factory=dict)
-    op: Op
-    limit: float
-    unit: str = ""
-    level: Level
+    id: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]*$", description="Unique within the case: small letters, digits, dashes"
+    )
+    says: str = Field(min_length=3, description="The statement in words, as the report shows it")
+    metric: str = Field(pattern=r"^[a-z_]+\.[a-z0-9_]+$", description="family.name, as `nfr docs` lists them")
+    of: Mapping[str, Argument] = Field(default_factory=dict, description="The metric's arguments")
+    op: Op = Field(description="Comparison of the measured interval with the limit")
+    limit: float = Field(allow_inf_nan=False, description="In the criterion's unit")
+    unit: str = Field(default="", description="Of limit and measurement, as shown; empty for plain numbers")
+    level: Level = Field(description="required decides, advisory informs, proof says whether the case was exercised")
 
 
 class Case(_Strict):
     """One of the 29 cases, or an extension. `awaiting` says what an unbound case still waits for."""
 
-    id: str = Field(pattern=r"^([3-6]\.\d+\.\d+|x\.[a-z0-9-]+)$")
-    title: str
+    id: str = Field(
+        pattern=r"^([3-6]\.\d+\.\d+|x\.[a-z0-9-]+)$", description="From the requirement document; extensions: x.name"
+    )
+    title: str = Field(min_length=3)
     group: Group
     priority: Priority
-    given: str
-    when: str
-    then: str
+    given: str = Field(min_length=3)
+    when: str = Field(min_length=3)
+    then: str = Field(min_length=3)
     criteria: tuple[Criterion, ...] = Field(min_length=1)
-    trials: int = Field(default=1, ge=1)
-    estimate_s: float = Field(gt=0, description="Wall time of the case on the reference stack, seconds")
+    trials: int = Field(default=1, ge=1, description="Independent carryings-out whose hull is judged")
+    estimate_s: float = Field(
+        gt=0, allow_inf_nan=False, description="Wall time of the case on the reference stack, seconds"
+    )
     load: Mapping[str, int] = Field(
         default_factory=dict, description="Planned samples: calls, messages. Bounds what can be proven"
     )
