@@ -1,0 +1,216 @@
+"""Read what goes on inside a service: its own pages where it has them, and what the kernel knows of its process."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from harness.evidence.clock import now_ns
+from harness.evidence.records import UNMEASURABLE, Fact, Reading
+from harness.target.sockets import PROC, established
+
+PAGE_LIMIT_S = 2.0
+LARGEST_PAGE_BYTES = 4 << 20
+UNITS: Mapping[str, str] = {
+    "runtime_units": "",
+    "threads": "threads",
+    "descriptors": "descriptors",
+    "sockets": "sockets",
+    "rss": "bytes",
+    "subscriptions": "subscriptions",
+}
+PATHS = {"reference": "/introspection", "pprof": "/debug/pprof", "prometheus": "/metrics"}
+_PPROF_TOTAL = re.compile(r"goroutine profile: total (\d+)")
+_PROMETHEUS = {
+    "go_goroutines": ("runtime_units", "goroutines"),
+    "go_threads": ("threads", "threads"),
+    "process_open_fds": ("descriptors", "descriptors"),
+    "process_resident_memory_bytes": ("rss", "bytes"),
+}
+Values = dict[str, tuple[float, str]]
+"""Probe name without the service -> value and unit."""
+
+
+def parse_pprof(text: str) -> Values:
+    """`/debug/pprof/goroutine?debug=1`: its first line has the total. Raises ValueError."""
+    match = _PPROF_TOTAL.search(text)
+    if match is None:
+        raise ValueError("no line 'goroutine profile: total N'")
+    return {"runtime_units": (float(match.group(1)), "goroutines")}
+
+
+def parse_prometheus(text: str) -> Values:
+    """The Go and process collectors' gauges of a Prometheus page. Raises ValueError when it has none."""
+    values: Values = {}
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) >= 2 and words[0] in _PROMETHEUS:
+            probe, unit = _PROMETHEUS[words[0]]
+            values[probe] = (float(words[1]), unit)
+    if not values:
+        raise ValueError("none of " + ", ".join(_PROMETHEUS))
+    return values
+
+
+def parse_reference(text: str) -> Values:
+    """The reference stack's JSON: tasks, threads, descriptors, rss_bytes, subscriptions. Raises ValueError."""
+    page = json.loads(text)
+    if not isinstance(page, dict):
+        raise ValueError("not a JSON object")
+    try:
+        return {
+            "runtime_units": (float(page["tasks"]) + float(page["threads"]), "tasks+threads"),
+            "threads": (float(page["threads"]), "threads"),
+            "descriptors": (float(page["descriptors"]), "descriptors"),
+            "rss": (float(page["rss_bytes"]), "bytes"),
+            "subscriptions": (float(page["subscriptions"]), "subscriptions"),
+        }
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{error} is missing or no number") from None
+
+
+PARSERS: Mapping[str, Callable[[str], Values]] = {
+    "reference": parse_reference,
+    "pprof": parse_pprof,
+    "prometheus": parse_prometheus,
+}
+
+
+class Page:
+    """One page of a service, read over one connection that stays open: opening and closing one for each look
+    would move the very descriptors and tasks that are being counted."""
+
+    def __init__(self, kind: str, url: str) -> None:
+        self.kind = kind
+        self.url = url
+        parts = urlsplit(url)
+        if parts.scheme != "http" or not parts.hostname:
+            raise ValueError(f"{url!r} is not an http:// address")
+        self._host, self._port = parts.hostname, parts.port or 80
+        self._path = (parts.path or PATHS[kind]) + ("/goroutine?debug=1" if kind == "pprof" else "")
+        self._connection: http.client.HTTPConnection | None = None
+        self._lock = threading.Lock()
+
+    def read(self) -> Values:
+        """Raises OSError, http.client.HTTPException or ValueError when there is no good answer within 2 s."""
+        with self._lock:
+            fresh = self._connection is None
+            try:
+                return PARSERS[self.kind](self._get())
+            except (OSError, http.client.HTTPException):
+                self._drop()
+                if fresh:
+                    raise
+            return PARSERS[self.kind](self._get())  # the service was started anew, or had closed an idle connection
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        with self._lock:
+            self._drop()
+
+    def _get(self) -> str:
+        if self._connection is None:
+            self._connection = http.client.HTTPConnection(self._host, self._port, timeout=PAGE_LIMIT_S)
+        try:
+            self._connection.request("GET", self._path)
+            reply = self._connection.getresponse()
+            body = reply.read(LARGEST_PAGE_BYTES)
+        except BaseException:
+            self._drop()
+            raise
+        if reply.status != 200:
+            raise ValueError(f"{self.url} answered {reply.status}")
+        return body.decode("utf-8", "replace")
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The process that is looked at, as the kernel knows it. `port`: its serving port in its own namespace."""
+
+    pid: int
+    port: int
+
+
+def kernel_values(subject: Subject) -> Values:
+    """Threads, descriptors, sockets, RSS. Raises OSError when the process is gone or not ours to look at."""
+    folder = PROC / str(subject.pid)
+    status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines() if ":" in line)
+    if "VmRSS" not in status:
+        raise ProcessLookupError(f"process {subject.pid} is ending")
+    return {
+        "threads": (float(status["Threads"]), "threads"),
+        "descriptors": (float(len(os.listdir(folder / "fd"))), "descriptors"),
+        "sockets": (float(established(subject.port, subject.pid)), "sockets"),
+        "rss": (float(status["VmRSS"].split()[0]) * 1024, "bytes"),
+    }
+
+
+class Introspection:
+    """All probes of one service. Threads, descriptors, sockets and RSS are the kernel's word where it can be had;
+    a page stands in for it elsewhere, and is the only one to know of tasks, goroutines and subscriptions."""
+
+    def __init__(self, service: str, pages: tuple[Page, ...], subject: Callable[[], Subject | None]) -> None:
+        self._service = service
+        self._pages = pages
+        self._subject = subject
+        self._troubles: dict[str, str] = {}
+        self._seen: set[str] = set()
+
+    def read(self) -> tuple[Reading, ...]:
+        """Every probe that answers now; a source that does not answer leaves a gap. Blocks for at most some seconds."""
+        values: Values = {}
+        for page in self._pages:
+            try:
+                found = page.read()
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                self._troubles[page.url] = f"{page.kind} page {page.url} does not answer ({_name(error)})"
+                continue
+            self._troubles.pop(page.url, None)
+            values = {**found, **values}
+        subject = self._subject()
+        if subject is not None:
+            try:
+                values |= kernel_values(subject)
+                self._troubles.pop("kernel", None)
+            except OSError as error:
+                self._troubles["kernel"] = f"/proc/{subject.pid} cannot be read ({_name(error)})"
+        self._seen |= values.keys()
+        t_ns = now_ns()
+        return tuple(Reading(t_ns, f"{self._service}.{probe}", *value) for probe, value in sorted(values.items()))
+
+    def unmeasurable(self) -> tuple[Fact, ...]:
+        """For each probe that no source has answered yet, why."""
+        return tuple(
+            Fact(UNMEASURABLE, 1.0, "", subject=f"{self._service}.{probe}", detail=self._reason(probe))
+            for probe in UNITS
+            if probe not in self._seen
+        )
+
+    def close(self) -> None:
+        """Close the pages' connections."""
+        for page in self._pages:
+            page.close()
+
+    def _reason(self, probe: str) -> str:
+        if self._troubles:
+            return "; ".join(self._troubles.values())
+        if self._pages:
+            return f"none of its pages ({', '.join(page.kind for page in self._pages)}) tells {probe}"
+        if probe in ("runtime_units", "subscriptions"):
+            return "the target offers no page that tells what goes on inside (pprof, Prometheus or its own)"
+        return "the harness did not start this process and knows no page of it"
+
+
+def _name(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".rstrip(": ")

@@ -1,0 +1,99 @@
+"""Launcher: starts the services of one target by one means and takes all of them down again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from harness.target.credentials import Credentials as Credentials
+from harness.target.profile import Profile, ServiceProfile
+from harness.target.service import Service
+
+VENUE_PORT, VENUE_CONTROL_PORT = 8080, 8081
+"""The venue's ports inside a container."""
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """A running simulated venue. `base_url`: for the services; `address`, `control_address`: host:port for us."""
+
+    name: str
+    base_url: str
+    address: str
+    control_address: str
+    service: Service
+
+
+VenueUnderControl = Venue
+
+
+class Launcher(Protocol):
+    """One means of starting: process, container, attached. Everything it starts is gone after `close`."""
+
+    @property
+    def kind(self) -> str:
+        """process, container or attached."""
+        ...
+
+    @property
+    def profile(self) -> Profile:
+        """The target that it starts."""
+        ...
+
+    async def start_venue(
+        self, exchange: str, profile: str, seed: int, keys: Credentials | Sequence[Credentials]
+    ) -> Venue:
+        """Start the simulated venue of that name, ready for requests. `profile`: strict or lenient."""
+        ...
+
+    async def start_connector(
+        self,
+        exchange: str,
+        base_url: str = "",
+        credentials: Credentials | None = None,
+        *,
+        wait: bool = True,
+        environment: Mapping[str, str] | None = None,
+    ) -> Service:
+        """Start a connector for `exchange` over the venue at `base_url` ("": none, as for mock).
+
+        `wait`: until it is SERVING and its listener known to be ours. `environment` is added and wins.
+        Raises TargetError in one sentence.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close everything in reverse order of starting; always works, safe to call again."""
+        ...
+
+
+def key_list(keys: Credentials | Sequence[Credentials]) -> tuple[Credentials, ...]:
+    """One key or several, as a tuple."""
+    return (keys,) if isinstance(keys, Credentials) else tuple(keys)
+
+
+def venue_environment(keys: Sequence[Credentials]) -> dict[str, str]:
+    """How the venue process is told which keys it accepts."""
+    listed = [{"name": one.name, "key": one.key, "secret": one.secret, "passphrase": one.passphrase} for one in keys]
+    return {"VENUE_KEYS": json.dumps(listed)}
+
+
+def venue_command(exchange: str, profile: str, seed: int, host: str, port: str, control_port: str) -> tuple[str, ...]:
+    """The venue's command line after the interpreter."""
+    options = {"venue": exchange, "profile": profile, "host": host, "port": port, "control-port": control_port}
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    return ("-m", "harness.venue", *words, "--seed", str(seed))
+
+
+VENUE_SERVICE = ServiceProfile(ports={"grpc": VENUE_PORT, "control": VENUE_CONTROL_PORT}, ready_s=30.0)
+
+
+def free_log_path(logs: Path, name: str) -> Path:
+    """logs/NAME.log, or NAME-2.log and so on when an earlier service of that name has one."""
+    path, number = logs / f"{name}.log", 2
+    while path.exists():
+        path, number = logs / f"{name}-{number}.log", number + 1
+    return path

@@ -1,0 +1,137 @@
+"""Nothing of ours is left: find what a run started by its tag, and remove what belongs to owners that are gone."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.evidence.clock import monotonic_s
+from harness.target.owner import (
+    ENV_OWNER,
+    ENV_PLACE,
+    LABEL_OWNER,
+    LABEL_PLACE,
+    PLACE_FILE,
+    Owner,
+    orphaned,
+    scratch_root,
+    start_time_ticks,
+)
+
+GONE_LIMIT_S = 5.0
+POLL_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """One thing that a sweep removed. kind: process, container, network, volume or folder."""
+
+    kind: str
+    what: str
+    owner: str
+
+
+def environment_of(pid: int) -> dict[str, str]:
+    """The environment that a process was started with; empty when it is gone or not ours to see."""
+    try:
+        raw = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return {}
+    pairs = (entry.partition(b"=") for entry in raw.split(b"\0") if entry)
+    return {name.decode("utf-8", "replace"): value.decode("utf-8", "replace") for name, _, value in pairs}
+
+
+def tagged_processes(wanted: Callable[[Mapping[str, str]], bool]) -> list[int]:
+    """Pids of the living processes whose environment is `wanted`; never this process."""
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    found = []
+    for pid in pids:
+        if pid != os.getpid() and (environment := environment_of(pid)) and wanted(environment):
+            found.append(pid)
+    return [pid for pid in found if start_time_ticks(pid) is not None]
+
+
+def kill_processes(wanted: Callable[[Mapping[str, str]], bool], limit_s: float = GONE_LIMIT_S) -> list[int]:
+    """SIGKILL every process whose environment is `wanted`, and those it forks meanwhile; returns the pids."""
+    killed: list[int] = []
+    end_s = monotonic_s() + limit_s
+    while pids := tagged_processes(wanted):
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        killed += [pid for pid in pids if pid not in killed]
+        if monotonic_s() > end_s:
+            break
+        time.sleep(POLL_S)
+    return killed
+
+
+def sweep() -> tuple[Removed, ...]:
+    """Remove what owners that no longer live have left: processes, containers, networks, volumes, folders.
+
+    Other living runs are not touched. Bounded; an engine that does not answer is passed over.
+    """
+    removed = _sweep_processes(lambda tags: orphaned(tags, ENV_OWNER, ENV_PLACE))
+    removed += _sweep_engine(lambda labels: orphaned(labels, LABEL_OWNER, LABEL_PLACE))
+    removed += _sweep_folders()
+    return tuple(removed)
+
+
+def remove_all_of(owner: Owner) -> tuple[Removed, ...]:
+    """Remove everything that `owner` started, living or not: the last resort at this process's own end."""
+    removed = _sweep_processes(lambda tags: tags.get(ENV_OWNER) == str(owner))
+    removed += _sweep_engine(lambda labels: labels.get(LABEL_OWNER) == str(owner))
+    shutil.rmtree(scratch_root() / f"{owner.pid}-{owner.start_ticks}", ignore_errors=True)
+    return tuple(removed)
+
+
+def _sweep_processes(wanted: Callable[[Mapping[str, str]], bool]) -> list[Removed]:
+    owners = {pid: environment_of(pid).get(ENV_OWNER, "") for pid in tagged_processes(wanted)}
+    if not owners:
+        return []
+    return [Removed("process", str(pid), owners.get(pid, "")) for pid in kill_processes(wanted)]
+
+
+def _sweep_engine(wanted: Callable[[Mapping[str, str]], bool]) -> list[Removed]:
+    # Imported here: a machine without an engine should not wait for the engine's library at every start.
+    from harness.target.engine import Engine
+
+    engine = Engine.reach()
+    if engine is None:
+        return []
+    try:
+        return [Removed(kind, name, owner) for kind, name, owner in engine.remove_labelled(wanted)]
+    finally:
+        engine.close()
+
+
+def _sweep_folders() -> list[Removed]:
+    removed = []
+    root = scratch_root()
+    for folder in sorted(root.iterdir()) if root.is_dir() else []:
+        owner = folder.name.replace("-", ":")
+        try:
+            tags = {ENV_OWNER: owner, ENV_PLACE: (folder / PLACE_FILE).read_text()}
+        except OSError:
+            continue  # being made or being removed
+        if orphaned(tags, ENV_OWNER, ENV_PLACE):
+            shutil.rmtree(folder, ignore_errors=True)
+            removed.append(Removed("folder", str(folder), owner))
+    return removed
+
+
+_guarded: set[Owner] = set()
+
+
+def remove_at_exit(owner: Owner) -> None:
+    """At this process's normal end (Ctrl-C included) remove what it started and did not close."""
+    if owner not in _guarded:
+        _guarded.add(owner)
+        atexit.register(remove_all_of, owner)

@@ -1,0 +1,223 @@
+"""A service as a process of this host: started in its own session, killed and paused by real signals."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from harness.evidence.clock import now_ns
+from harness.evidence.records import Record
+from harness.target.errors import PortTakenError, TargetError
+from harness.target.introspection import Page
+from harness.target.leftovers import kill_processes, tagged_processes
+from harness.target.logs import LONGEST_LINE_BYTES, Log
+from harness.target.owner import ENV_SERVICE, Tag
+from harness.target.ports import LOOPBACK, HeldPort
+from harness.target.profile import ServiceProfile
+from harness.target.recipe import Recipe, inherited_environment
+from harness.target.sockets import listeners, owner_of
+from harness.target.started import KILL_LIMIT_S, STOP_LIMIT_S, Life, StartedService, until
+
+FREEZE_LIMIT_S = 2.0
+
+
+class ProcessService(StartedService):
+    """One process and whatever it starts. `ports`: held for as long as this object is open."""
+
+    def __init__(
+        self,
+        name: str,
+        profile: ServiceProfile,
+        recipe: Recipe,
+        ports: Mapping[str, HeldPort],
+        log: Log,
+        tag: Tag,
+        record: Callable[[Record], None],
+        *,
+        speaks_grpc: bool = True,
+    ) -> None:
+        super().__init__(name, profile, log, record, speaks_grpc=speaks_grpc)
+        self._recipe = recipe
+        self._ports = ports
+        self._id = uuid.uuid4().hex
+        self._environment = {
+            **inherited_environment(),
+            **recipe.environment,
+            **tag.environment(),
+            ENV_SERVICE: self._id,
+        }
+        self._popen: subprocess.Popen[bytes] | None = None
+        self._serving_pid: int | None = None
+        self._threads: list[threading.Thread] = []
+
+    @property
+    def address(self) -> str:
+        """See `service.Service`."""
+        return f"{LOOPBACK}:{self._ports['grpc'].port}"
+
+    @property
+    def direct_address(self) -> str:
+        """See `service.Service`: nothing is in between."""
+        return self.address
+
+    @property
+    def pid(self) -> int | None:
+        """The process that listens, which may be a child of the command; before that the command itself."""
+        if not self.running or self._popen is None:
+            return None
+        return self._serving_pid or self._popen.pid
+
+    @property
+    def config_path(self) -> str:
+        """The config file that it was given."""
+        return self._recipe.config_path
+
+    # -- starting -----------------------------------------------------------------------------------
+
+    async def _begin(self) -> Life:
+        command = executable(self._recipe.command, self.name)
+        try:
+            popen = subprocess.Popen(  # noqa: ASYNC220 - returns as soon as the program runs
+                command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C at the terminal is for the harness, which then stops its services
+            )
+        except OSError as error:
+            raise TargetError(
+                f"{self.name}: {command[0]} cannot be run ({error.strerror}): is it built for this machine?"
+            ) from None
+        life = Life()
+        self._popen, self._serving_pid = popen, None
+        self._threads = [
+            threading.Thread(target=self._pump, args=(popen, life), name=f"log of {self.name}", daemon=True),
+            threading.Thread(target=self._await_exit, args=(popen, life), name=f"exit of {self.name}", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+        return life
+
+    def _pump(self, popen: subprocess.Popen[bytes], life: Life) -> None:
+        assert popen.stdout is not None
+        with popen.stdout as output:
+            while line := output.readline(LONGEST_LINE_BYTES):
+                self._heard(life, self._log.append(line))
+        life.log_ended.set()
+
+    def _await_exit(self, popen: subprocess.Popen[bytes], life: Life) -> None:
+        code = popen.wait()
+        self._ended(life, 128 - code if code < 0 else code, now_ns())
+
+    async def _check_identity(self) -> None:
+        if self._popen is None or not self._speaks_grpc:
+            return
+        port = self._ports["grpc"].port
+        sockets = listeners(port)
+        owners = owner_of(sockets, self._family())
+        if not sockets or sockets - owners.keys():
+            raise PortTakenError(
+                f"{self.name}: what answers on {self.address} is not the process that was started "
+                f"(pid {self._popen.pid}): find it with `ss -ltnp sport = :{port}` and stop it"
+            )
+        self._serving_pid = sorted(owners.values())[0]
+
+    def _family(self) -> list[int]:
+        """Every living process of this service, grandchildren in sessions of their own too."""
+        return tagged_processes(lambda environment: environment.get(ENV_SERVICE) == self._id)
+
+    def _port_inside(self) -> int:
+        return self._ports["grpc"].port
+
+    def _pages(self) -> tuple[Page, ...]:
+        return tuple(
+            Page(one.kind, one.url or f"http://{LOOPBACK}:{self._ports[one.port].port}{one.path}")
+            for one in self._profile.introspection
+        )
+
+    # -- signals ------------------------------------------------------------------------------------
+
+    def _signal(self, number: signal.Signals) -> None:
+        """To the whole group, while its leader lives: later its number may be somebody else's."""
+        if self._popen is not None and self.running:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._popen.pid, number)
+
+    async def kill(self) -> None:
+        """See `service.Killable`."""
+        if self._life is None:
+            return
+        self._signal(signal.SIGKILL)
+        await asyncio.to_thread(kill_processes, lambda environment: environment.get(ENV_SERVICE) == self._id)
+        if not await until(self._life.exited.is_set, KILL_LIMIT_S):
+            raise TargetError(
+                f"{self.name} (pid {self._popen and self._popen.pid}) survives SIGKILL: it hangs in the kernel"
+            )
+
+    async def terminate(self) -> None:
+        """See `service.Killable`."""
+        if self.running and self._popen is not None:
+            # To the service only: what it started is its own to stop, as it would be under a supervisor.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._popen.pid, signal.SIGTERM)
+
+    async def pause(self) -> None:
+        """See `service.Pausable`."""
+        pid = self.pid
+        if pid is None:
+            raise TargetError(f"{self.name} cannot be paused: it does not run")
+        self._signal(signal.SIGSTOP)
+        if not await until(lambda: _stopped(pid), FREEZE_LIMIT_S):
+            raise TargetError(f"{self.name} (pid {pid}) was sent SIGSTOP and still runs after {FREEZE_LIMIT_S:g} s")
+
+    async def resume(self) -> None:
+        """See `service.Pausable`."""
+        self._signal(signal.SIGCONT)
+
+    async def close(self) -> None:
+        """See `service.Service`."""
+        self._closed = True
+        try:
+            if self.running:
+                self._signal(signal.SIGCONT)
+                await self.terminate()
+                await self.wait_exit(STOP_LIMIT_S)
+            await self.kill()
+        finally:
+            self._introspection.close()
+            for held in self._ports.values():
+                held.release()
+            for thread in self._threads:
+                await asyncio.to_thread(thread.join, 1.0)
+
+
+def _stopped(pid: int) -> bool:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return text[text.rindex(")") + 2] in "Tt"
+
+
+def executable(command: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """The command with its program's full path. Raises TargetError when it is not there or not executable."""
+    if not command:
+        raise TargetError(f"{name} has no command: give one in the profile or use another launcher")
+    found = shutil.which(command[0])
+    if found is not None:
+        return (found, *command[1:])
+    path = Path(command[0])
+    if path.is_dir() or path.is_file():
+        raise TargetError(f"{name}: {path} is not executable: `chmod +x` it, or give the program itself")
+    raise TargetError(
+        f"{name}: the command {command[0]!r} was not found: give its full path in the profile or install it"
+    )

@@ -1,0 +1,69 @@
+"""Wait until a gRPC service answers SERVING, by our own polling: no probe binary and no library's idea of ready."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
+
+from harness.evidence.clock import monotonic_s, now_ns
+from harness.wire.opensqt.market_maker.v1 import exchange_pb2, exchange_pb2_grpc
+
+POLL_S = 0.05
+ASK_LIMIT_S = 1.0
+SERVING = "SERVING"
+_OPTIONS = (
+    # Each question gets its own connection: a shared one would sit out gRPC's back-off after the first refusal.
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_http_proxy", 0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """When the service was first seen SERVING, and when it last was not (0: it was at the first look)."""
+
+    t_ns: int
+    earliest_ns: int
+
+
+async def ask_health(address: str, service: str = "", limit_s: float = ASK_LIMIT_S) -> str:
+    """One health check over a fresh connection: SERVING, NOT_SERVING, … or the gRPC code of the failure."""
+    async with grpc.aio.insecure_channel(address, options=_OPTIONS) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        try:
+            reply = await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=limit_s)
+        except grpc.aio.AioRpcError as error:
+            return error.code().name
+        return str(health_pb2.HealthCheckResponse.ServingStatus.Name(reply.status))
+
+
+async def ask_name(address: str, limit_s: float = ASK_LIMIT_S) -> str:
+    """GetName over a fresh connection. Raises grpc.aio.AioRpcError."""
+    async with grpc.aio.insecure_channel(address, options=_OPTIONS) as channel:
+        stub = exchange_pb2_grpc.ExchangeServiceStub(channel)  # type: ignore[no-untyped-call]
+        reply = await stub.GetName(exchange_pb2.GetNameRequest(), timeout=limit_s)
+        return str(reply.name)
+
+
+async def until_serving(
+    address: str, limit_s: float, gone: Callable[[], bool], service: str = ""
+) -> tuple[Ready | None, str]:
+    """Ask every 50 ms. Returns (Ready, "SERVING"), or (None, the last answer) after `limit_s` or once `gone()`."""
+    end_s = monotonic_s() + limit_s
+    earliest_ns, answer = 0, "no answer"
+    while not gone():
+        left_s = end_s - monotonic_s()
+        if left_s <= 0:
+            break
+        asked_ns = now_ns()
+        answer = await ask_health(address, service, min(ASK_LIMIT_S, left_s))
+        if answer == SERVING:
+            return Ready(now_ns(), earliest_ns), answer
+        earliest_ns = asked_ns
+        await asyncio.sleep(min(POLL_S, max(0.0, end_s - monotonic_s())))
+    return None, answer

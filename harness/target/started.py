@@ -1,0 +1,281 @@
+"""What every service that the harness starts itself has in common: readiness, exit, log, probes, connections."""
+
+from __future__ import annotations
+
+import abc
+import asyncio
+import json
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.evidence.clock import monotonic_s, now_ns
+from harness.evidence.records import Fact, Mark, Reading, Record
+from harness.target.errors import DiedAtStartError, NotServingError, PortTakenError, TargetError
+from harness.target.introspection import Introspection, Page, Subject
+from harness.target.logs import Log
+from harness.target.ports import TAKEN_PATTERN
+from harness.target.profile import ServiceProfile
+from harness.target.recipe import refusal_of_config
+from harness.target.service import Capability
+from harness.target.serving import Ready, until_serving
+from harness.target.sockets import connection_inode, socket_inodes
+
+POLL_S = 0.01
+STOP_LIMIT_S = 10.0
+"""How long a service may take to stop gracefully before it is killed."""
+KILL_LIMIT_S = 5.0
+LOG_END_LIMIT_S = 2.0
+
+
+def nobody(record: Record) -> None:
+    """The record callback of a service that no trial follows."""
+
+
+@dataclass(eq=False)
+class Life:
+    """One start of a service, from birth to exit."""
+
+    exited: threading.Event = field(default_factory=threading.Event)
+    log_ended: threading.Event = field(default_factory=threading.Event)
+    code: int | None = None
+    served: bool = False
+    ready_line: dict[str, object] | None = None
+
+    def died(self, code: int | None) -> None:
+        """Called once, by the thread that saw the exit."""
+        self.code = code
+        self.exited.set()
+
+
+class StartedService(abc.ABC):
+    """Common half of a process and a container; see `service.Service` for what each method promises."""
+
+    capabilities = frozenset(Capability)
+
+    def __init__(
+        self,
+        name: str,
+        profile: ServiceProfile,
+        log: Log,
+        record: Callable[[Record], None],
+        *,
+        speaks_grpc: bool = True,
+    ) -> None:
+        """`speaks_grpc`: readiness is gRPC health; else it is one JSON line {"ready": true, …} on its output."""
+        self.name = name
+        self.record = record
+        self._profile = profile
+        self._log = log
+        self._speaks_grpc = speaks_grpc
+        self._life: Life | None = None
+        self._watched: dict[int, int] = {}
+        self._introspection = Introspection(name, (), self._subject)
+        self._closed = False
+
+    # -- what a kind of service must say of itself ------------------------------------------------
+
+    @property
+    @abc.abstractmethod
+    def address(self) -> str:
+        """See `service.Service`."""
+
+    @property
+    @abc.abstractmethod
+    def direct_address(self) -> str:
+        """See `service.Service`."""
+
+    @property
+    @abc.abstractmethod
+    def pid(self) -> int | None:
+        """See `service.Service`."""
+
+    @abc.abstractmethod
+    def _pages(self) -> tuple[Page, ...]:
+        """Its introspection pages, addressed as from this host."""
+
+    @abc.abstractmethod
+    def _port_inside(self) -> int:
+        """The port it serves on, in its own network namespace."""
+
+    @abc.abstractmethod
+    async def _begin(self) -> Life:
+        """Start it, once more. Raises TargetError."""
+
+    @abc.abstractmethod
+    async def _check_identity(self) -> None:
+        """Raise PortTakenError unless what listens at `address` is this very service."""
+
+    @abc.abstractmethod
+    async def kill(self) -> None:
+        """See `service.Killable`."""
+
+    @abc.abstractmethod
+    async def terminate(self) -> None:
+        """See `service.Killable`."""
+
+    # -- starting and serving ---------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start it for the first time; returns as soon as it runs. Raises TargetError."""
+        if self._closed:
+            raise TargetError(f"{self.name} was closed: start a new one")
+        self._log.begin()
+        before_ns = now_ns()
+        self._life = await self._begin()
+        self.record(Mark(now_ns(), "process.started", {"service": self.name}, earliest_ns=before_ns))
+
+    async def restart(self, *, wait: bool = True, limit_s: float | None = None) -> None:
+        """See `service.Restartable`."""
+        if self.running:
+            await self.terminate()
+            if await self.wait_exit(STOP_LIMIT_S) is None:
+                await self.kill()
+        await self.start()
+        if wait:
+            await self.wait_serving(limit_s)
+
+    async def wait_serving(self, limit_s: float | None = None) -> None:
+        """See `service.Service`."""
+        life = self._life
+        if life is None:
+            raise TargetError(f"{self.name} was not started: start it first")
+        limit_s = self._profile.ready_s if limit_s is None else limit_s
+        if self._speaks_grpc:
+            ready, answer = await until_serving(self.address, limit_s, life.exited.is_set)
+        else:
+            ready, answer = await self._until_line(life, limit_s), "no ready line"
+        if ready is None and life.exited.is_set():
+            await until(life.log_ended.is_set, LOG_END_LIMIT_S)
+            raise self._died_error(life)
+        if ready is None:
+            raise NotServingError(
+                f"{self.name} did not become ready on {self.address} within {limit_s:g} s "
+                f"(last answer: {answer}); {self._log.said()}"
+            )
+        await self._check_identity()
+        self._check_config()
+        if not life.served:
+            life.served = True
+            self._introspection.close()
+            self._introspection = Introspection(self.name, self._pages(), self._subject)
+            await asyncio.to_thread(self._introspection.read)
+            self.record(Mark(ready.t_ns, "process.serving", {"service": self.name}, earliest_ns=ready.earliest_ns))
+
+    async def _until_line(self, life: Life, limit_s: float) -> Ready | None:
+        await until(lambda: life.ready_line is not None or life.exited.is_set(), limit_s)
+        return Ready(now_ns(), 0) if life.ready_line is not None else None
+
+    def _heard(self, life: Life, text: str) -> None:
+        """One line of output arrived: it may be the ready line."""
+        if life.ready_line is None and not self._speaks_grpc and text.lstrip().startswith("{"):
+            try:
+                said = json.loads(text)
+            except ValueError:
+                return
+            if isinstance(said, dict) and said.get("ready") is True:
+                life.ready_line = said
+
+    def _died_error(self, life: Life) -> TargetError:
+        taken = any(re.search(TAKEN_PATTERN, line) for line in self._log.tail())
+        if taken:
+            return PortTakenError(f"{self.name} says that its port is taken ({self.address}); {self._log.said()}")
+        return DiedAtStartError(
+            f"{self.name} exited with code {life.code} before it served on {self.address}; {self._log.said()}",
+            life.code,
+        )
+
+    def _check_config(self) -> None:
+        if self._profile.config is not None and (line := refusal_of_config(self._profile, self._log.tail())):
+            raise TargetError(
+                f"{self.name} did not accept its config file: {line!r} (log: {self.log_path}): "
+                "mend `config` in the profile"
+            )
+
+    # -- ending -------------------------------------------------------------------------------------
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not exited."""
+        return self._life is not None and not self._life.exited.is_set()
+
+    async def wait_exit(self, limit_s: float) -> int | None:
+        """See `service.Service`."""
+        life = self._life
+        if life is None or not await until(life.exited.is_set, limit_s):
+            return None
+        await until(life.log_ended.is_set, LOG_END_LIMIT_S)  # its last words belong to the exit
+        return life.code
+
+    def _ended(self, life: Life, code: int | None, t_ns: int) -> None:
+        """Called by the thread that saw the exit."""
+        life.died(code)
+        self.record(Mark(t_ns, "process.died", {"service": self.name, "code": str(code)}))
+
+    # -- looking at it ------------------------------------------------------------------------------
+
+    @property
+    def log_path(self) -> Path:
+        """See `service.Service`."""
+        return self._log.path
+
+    @property
+    def leaks(self) -> int:
+        """See `service.Service`."""
+        return self._log.leaks
+
+    def log_text(self) -> str:
+        """See `service.Service`."""
+        return self._log.text()
+
+    async def introspect(self) -> tuple[Reading, ...]:
+        """See `service.Inspectable`."""
+        if not self.running:
+            return ()
+        return await asyncio.to_thread(self._introspection.read)
+
+    def unmeasurable(self) -> tuple[Fact, ...]:
+        """See `service.Inspectable`."""
+        return self._introspection.unmeasurable()
+
+    def watch_connection(self, peer_port: int) -> bool | None:
+        """See `service.Inspectable`."""
+        pid = self.pid
+        if pid is None:
+            return None
+        try:
+            inode = connection_inode(self._port_inside(), peer_port, pid)
+        except OSError:
+            return None
+        if inode:
+            self._watched[peer_port] = inode
+        return bool(inode)
+
+    def connection_open(self, peer_port: int) -> bool | None:
+        """See `service.Inspectable`."""
+        seen = self.watch_connection(peer_port)
+        pid = self.pid
+        if pid is None:
+            return False if self._life is not None and not self.running else None
+        if seen is None:
+            return None
+        try:
+            return self._watched.get(peer_port, 0) in socket_inodes(pid)
+        except OSError:
+            return None
+
+    def _subject(self) -> Subject | None:
+        pid = self.pid
+        return Subject(pid, self._port_inside()) if pid is not None else None
+
+
+async def until(condition: Callable[[], bool], limit_s: float) -> bool:
+    """Look every 10 ms until the condition holds; False after `limit_s`."""
+    end_s = monotonic_s() + limit_s
+    while not condition():
+        if monotonic_s() >= end_s:
+            return condition()
+        await asyncio.sleep(POLL_S)
+    return True

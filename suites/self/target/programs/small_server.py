@@ -1,0 +1,87 @@
+"""A small real gRPC server with a health service, and the misbehaviours that a launcher must survive (argv[1])."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent import futures
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import FrameType
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
+
+
+class Page(BaseHTTPRequestHandler):
+    """The introspection page, with the numbers of this process."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        numbers = {"tasks": 3, "threads": 2, "descriptors": 9, "rss_bytes": 1 << 20, "subscriptions": 4}
+        body = json.dumps(numbers).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Quiet: the log belongs to the tests."""
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    ways = set(sys.argv[1:])
+    say(f"INFO started with key {os.environ.get('API_KEY', '')} ways {sorted(ways)}")
+    if "leak" in ways:
+        say(f"ERROR rejected {os.environ['API_SECRET']}")
+    if "die" in ways:
+        say("FATAL nothing works")
+        return 7
+    if "config-refused" in ways:
+        say("WARN config file ignored, using defaults")
+    if "grandchild" in ways:
+        child = subprocess.Popen(["sleep", "600"], start_new_session=True)
+        say(f"INFO grandchild {child.pid}")
+    if "never" in ways:
+        time.sleep(600)
+    if "deaf" in ways:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    stopping = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopping.set()
+
+    if "deaf" not in ways:
+        signal.signal(signal.SIGTERM, stop)
+    server = grpc.server(futures.ThreadPoolExecutor(4))
+    servicer = health.HealthServicer()
+    servicer.set("", health_pb2.HealthCheckResponse.SERVING)
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    if "slow" in ways:
+        time.sleep(1.0)
+    if not server.add_insecure_port(f"127.0.0.1:{os.environ['PORT']}"):
+        say("FATAL address already in use")
+        return 1
+    server.start()
+    if "page" in ways:
+        pages = HTTPServer(("127.0.0.1", int(os.environ["INTROSPECTION_PORT"])), Page)
+        threading.Thread(target=pages.serve_forever, daemon=True).start()
+    say("INFO serving")
+    stopping.wait()
+    say("INFO graceful shutdown")
+    server.stop(0.2).wait()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
