@@ -12,6 +12,9 @@ Options = tuple[tuple[str, int | str], ...]
 Metadata = tuple[tuple[str, str], ...]
 
 API_KEY_HEADER = "x-api-key"
+API_KEY_VARIABLE = "FOLLOW_API_KEY"
+"""Environment variable in which a client process of its own gets the key: command lines are readable by all."""
+
 KEEPALIVE_S = 310.0
 """Just beyond the 5 minutes that a Go server allows by default: pings more often than that are answered
 with GOAWAY "too_many_pings", and the harness would have caused the outage that it then reports."""
