@@ -75,7 +75,7 @@ class Mark:
 
     t_ns: int
     name: str
-    detail: Mapping[str, str] = field(default=NO_DETAIL)
+    detail: Mapping[str, str] = field(default_factory=lambda: NO_DETAIL)
     earliest_ns: int = 0
 
 

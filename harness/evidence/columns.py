@@ -1,0 +1,217 @@
+"""Evidence on disk: one Arrow stream file a kind of record, readable up to the last complete batch whatever happens."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from harness.evidence.records import NO_DETAIL, Call, Fact, Mark, Message, Reading, Record
+from harness.evidence.tables import CallTable, Floats, Ints, Labels, MessageTable, ReadingTable
+
+META = "meta.json"
+META_VERSION = 1
+_END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+_NAMES = pa.dictionary(pa.int32(), pa.string())
+_DETAIL = pa.map_(pa.string(), pa.string())
+
+
+class EvidenceError(Exception):
+    """A folder holds no evidence, or some that this version cannot read; one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How one kind of record is laid out. Columns that repeat few strings are dictionaries, one a batch:
+    each batch can then be read with nothing but what precedes it, and the writer keeps no growing state."""
+
+    name: str
+    schema: pa.Schema
+
+    @property
+    def file(self) -> str:
+        """Name of the file; a recording that was taken up again has further ones."""
+        return f"{self.name}.arrows"
+
+
+def _kind(name: str, columns: Mapping[str, pa.DataType]) -> Kind:
+    return Kind(name, pa.schema([pa.field(column, of, nullable=False) for column, of in columns.items()]))
+
+
+KINDS: Mapping[type[Record], Kind] = MappingProxyType({
+    Call: _kind("calls", {
+        "seq": pa.int64(), "client": _NAMES, "method": _NAMES, "due_ns": pa.int64(), "sent_ns": pa.int64(),
+        "done_ns": pa.int64(), "outcome": _NAMES, "code": _NAMES,
+    }),
+    Message: _kind("messages", {
+        "client": _NAMES, "stream": _NAMES, "key": _NAMES, "value": pa.string(), "serial": pa.int64(),
+        "sent_ns": pa.int64(), "received_ns": pa.int64(), "subscription": pa.int64(), "digest": pa.int64(),
+        "wrong": _NAMES,
+    }),
+    Mark: _kind("marks", {"t_ns": pa.int64(), "name": _NAMES, "detail": _DETAIL, "earliest_ns": pa.int64()}),
+    Reading: _kind("readings", {"t_ns": pa.int64(), "probe": _NAMES, "value": pa.float64(), "unit": _NAMES}),
+    Fact: _kind("facts", {
+        "name": _NAMES, "value": pa.float64(), "unit": _NAMES, "subject": pa.string(), "detail": pa.string(),
+    }),
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What the records are about. `closed` with the number of records of each kind once it is complete."""
+
+    host: str = ""
+    target: str = ""
+    plan_digest: str = ""
+    closed: bool = False
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """As it stands in the meta file."""
+        return json.dumps({"version": META_VERSION, **asdict(self)}, indent=1) + "\n"
+
+
+class Encoder:
+    """Turns records of one kind into the bytes of an Arrow stream, batch by batch."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+        self._sink = io.BytesIO()
+        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        self._writer = pa.ipc.new_stream(self._sink, kind.schema, options=options)
+
+    def batch(self, records: Sequence[Record]) -> bytes:
+        """The bytes to append for these records; the first ones begin with the schema.
+
+        Raises pyarrow.ArrowException, TypeError or OverflowError for a record that does not fit its columns.
+        """
+        columns = [_column(column, records) for column in self._kind.schema]
+        self._writer.write_batch(pa.record_batch(columns, schema=self._kind.schema))
+        return self._taken()
+
+    def end(self) -> bytes:
+        """The bytes that close the stream."""
+        self._writer.close()
+        return self._taken()
+
+    def _taken(self) -> bytes:
+        taken = self._sink.getvalue()
+        self._sink.seek(0)
+        self._sink.truncate()
+        return taken
+
+
+def _column(column: pa.Field, records: Sequence[Record]) -> pa.Array:
+    values: list[Any] = [getattr(record, column.name) for record in records]
+    if column.type == _DETAIL:
+        values = [list(detail.items()) for detail in values]
+    if column.type == _NAMES:
+        return pa.array(values, pa.string()).dictionary_encode()
+    return pa.array(values, column.type)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loaded:
+    """What a folder holds, in the order of writing. `torn`: one sentence for each part that was lost."""
+
+    calls: CallTable
+    messages: MessageTable
+    marks: tuple[Mark, ...]
+    readings: ReadingTable
+    facts: tuple[Fact, ...]
+    meta: Meta
+    torn: tuple[str, ...]
+
+
+def load_records(folder: Path) -> Loaded:
+    """Everything up to the last complete batch of each kind. Raises EvidenceError."""
+    meta, torn = _load_meta(folder)
+    tables: dict[str, pa.Table] = {}
+    for kind in KINDS.values():
+        tables[kind.name], losses = _load_kind(folder, kind)
+        rows, written = tables[kind.name].num_rows, meta.counts.get(kind.name, 0)
+        if meta.closed and rows != written:
+            losses = [*losses, f"{kind.name}: {written} were recorded, {rows} are left"]
+        torn += losses
+    if not meta.closed:
+        torn.append("the recording was never closed: the harness was stopped while it recorded, or is still at it")
+    marks, facts = tables["marks"], tables["facts"]
+    return Loaded(
+        calls=CallTable(*_columns(tables["calls"])),
+        messages=MessageTable(*_columns(tables["messages"])),
+        marks=tuple(
+            Mark(row["t_ns"], row["name"], _detail(row["detail"]), row["earliest_ns"]) for row in marks.to_pylist()
+        ),
+        readings=ReadingTable(*_columns(tables["readings"])),
+        facts=tuple(Fact(**row) for row in facts.to_pylist()),
+        meta=meta,
+        torn=tuple(torn),
+    )
+
+
+def _load_meta(folder: Path) -> tuple[Meta, list[str]]:
+    file = folder / META
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise EvidenceError(f"{folder} holds no evidence (no {META}): run the case first") from None
+    except (ValueError, OSError) as broken:
+        return Meta(), [f"{META} cannot be read ({broken}): host, target and plan are unknown"]
+    if document.pop("version", None) != META_VERSION:
+        raise EvidenceError(f"{file} has another version than {META_VERSION}: read it with the harness that wrote it")
+    return Meta(**document), []
+
+
+def _load_kind(folder: Path, kind: Kind) -> tuple[pa.Table, list[str]]:
+    """All complete batches of one kind, over every part of the recording."""
+    batches: list[pa.RecordBatch] = []
+    losses: list[str] = []
+    for file in sorted(folder.glob(f"{kind.name}*.arrows")):
+        losses += [f"{file.name}: {what}" for what in _read_batches(file, kind, batches)]
+    return pa.Table.from_batches(batches, kind.schema).unify_dictionaries(), losses
+
+
+def _read_batches(file: Path, kind: Kind, batches: list[pa.RecordBatch]) -> list[str]:
+    """Append the file's complete batches; what was wrong with the rest."""
+    before = len(batches)
+    raw = file.read_bytes()
+    try:
+        with pa.ipc.open_stream(pa.BufferReader(raw)) as reader:
+            if reader.schema != kind.schema:
+                raise EvidenceError(f"{file} has other columns: read it with the harness that wrote it")
+            for batch in reader:
+                batch.validate(full=True)
+                batches.append(batch)
+    except (pa.ArrowException, OSError) as broken:
+        told = str(broken).splitlines()[0]
+        return [f"the end is torn, {len(batches) - before} complete batches are left ({told})"]
+    return [] if raw.endswith(_END_OF_STREAM) else ["it stops without an end mark; a last batch may be lost"]
+
+
+def _columns(table: pa.Table) -> list[Any]:
+    return [_loaded(table.column(name), table.schema.field(name).type) for name in table.schema.names]
+
+
+def _loaded(column: pa.ChunkedArray, of: pa.DataType) -> Labels | Ints | Floats:
+    if of in (_NAMES, pa.string()):
+        whole = column.combine_chunks()
+        coded = whole if of == _NAMES else whole.dictionary_encode()
+        if isinstance(coded, pa.ChunkedArray):
+            coded = coded.combine_chunks() if coded.num_chunks else pa.array([], pa.string()).dictionary_encode()
+        return Labels.coded(coded.indices.to_numpy(zero_copy_only=False).astype(np.int32), coded.dictionary.to_pylist())
+    values: Ints | Floats = column.to_numpy()
+    return values.copy()
+
+
+def _detail(pairs: Sequence[tuple[str, str]]) -> Mapping[str, str]:
+    return MappingProxyType(dict(pairs)) if pairs else NO_DETAIL
+
+
+Append = Callable[[Record], None]

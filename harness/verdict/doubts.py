@@ -1,0 +1,158 @@
+"""Guards over the evidence: each names what makes a measurement suspicious, with a hint on what to do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.evidence.evidence import Evidence
+from harness.evidence.records import UNKNOWN_SERIAL
+from harness.spec.case import Case, Criterion
+from harness.verdict.metric import UnseenError, number, text
+from harness.verdict.metrics import calls, delivery
+from harness.verdict.quantiles import ranks, samples_needed
+from harness.verdict.selecting import NS_PER_S, named
+from harness.verdict.verdict import Doubt
+
+LAG_SHARE = 0.5
+"""An instrument later than this share of a limit in milliseconds is worth a doubt."""
+GAP_S = 2.0
+GAP_PERIODS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """A doubt and the criteria that it is about."""
+
+    doubt: Doubt
+    criteria: frozenset[str]
+
+
+Guard = Callable[[Case, Evidence], Iterable[Raised]]
+
+
+def doubts_about(case: Case, evidence: Evidence) -> tuple[Raised, ...]:
+    """Everything suspicious about one trial. A guard that breaks is a doubt about every criterion."""
+    found: list[Raised] = []
+    for guard in GUARDS:
+        try:
+            found += guard(case, evidence)
+        except Exception as error:  # noqa: BLE001 - a guard that cannot look must not look like a clean bill
+            says = f"the guard {guard.__name__} broke: {type(error).__name__}: {error}"
+            found.append(Raised(Doubt("guard", says, "mend the guard and judge again", widens=True), _all(case)))
+    return tuple(found)
+
+
+def torn(case: Case, evidence: Evidence) -> Iterable[Raised]:
+    """The recording was cut off."""
+    for sentence in evidence.torn:
+        hint = "the harness was killed or its disk was full while recording: run the case again"
+        yield Raised(Doubt("torn evidence", sentence, hint, widens=True), _all(case))
+
+
+def clock_steps(case: Case, evidence: Evidence) -> Iterable[Raised]:
+    """The host's clock was set during the trial; judging widens every time by the steps."""
+    steps = named(evidence, "clock.step")
+    if steps:
+        told = ", ".join(f"{mark.detail.get('by_s', '?')} s" for mark in steps)
+        hint = "let the clock be slewed, not stepped, while a run is on, and run the case again"
+        yield Raised(Doubt("clock step", f"the host's clock jumped by {told}", hint), _timed(case))
+
+
+def instrument_lag(case: Case, evidence: Evidence) -> Iterable[Raised]:
+    """The harness itself was late; delivery times are widened by it, so that it is never blamed on the target."""
+    rows = evidence.readings.rows(evidence.readings.probe.equal(delivery.LAG))
+    tight = [one for one in case.criteria if one.metric == "messages.delivery_ms" and one.limit > 0]
+    if not len(rows) or not tight:
+        return
+    worst_ms = float(rows.value.max()) * 1000
+    concerned = frozenset(one.id for one in tight if worst_ms > LAG_SHARE * one.limit)
+    if concerned:
+        says = f"the harness was up to {worst_ms:.0f} ms late itself"
+        hint = "leave the machine to the run alone, or give it more cores"
+        yield Raised(Doubt("instrument lag", says, hint), concerned)
+
+
+def unknown_serials(case: Case, evidence: Evidence) -> Iterable[Raised]:
+    """Deliveries that the venue never sent, as far as its ledger tells."""
+    rows = evidence.messages
+    unknown = rows.serial == UNKNOWN_SERIAL
+    for stream in rows.stream.rows(unknown).distinct():
+        mine = unknown & rows.stream.equal(stream)
+        row = int(np.flatnonzero(mine)[0])
+        says = (
+            f"{int(mine.sum())} deliveries on {stream} match no update of the venue's ledger, "
+            f"the first: {rows.key[row]!r} = {rows.value[row]!r} at {rows.client[row]}"
+        )
+        hint = "a state from before the trial is harmless; otherwise the target changed the content"
+        concerned = (one for one in case.criteria if one.metric.startswith("messages.") and _on(one, stream))
+        yield Raised(Doubt("unknown updates", says, hint), frozenset(one.id for one in concerned))
+
+
+def few_samples(case: Case, evidence: Evidence) -> Iterable[Raised]:
+    """A quantile that so few samples cannot bound."""
+    for criterion in case.criteria:
+        if "quantile" not in criterion.of:
+            continue
+        quantile = number(criterion.of, "quantile")
+        samples = _samples(criterion, evidence)
+        if samples is not None and ranks(samples, quantile)[1] > samples:
+            says = f"{criterion.id}: {samples} samples cannot bound p{quantile * 100:g}"
+            hint = f"plan at least {samples_needed(quantile)} samples, or judge a lower quantile"
+            yield Raised(Doubt("too few samples", says, hint), frozenset({criterion.id}))
+
+
+def probe_gaps(case: Case, evidence: Evidence) -> Iterable[Raised]:
+    """A probe fell silent while its process lived: an extreme may have gone unseen."""
+    for probe in sorted({text(one.of, "probe") for one in case.criteria if one.metric.startswith("readings.")}):
+        times_ns = evidence.readings.t_ns[evidence.readings.probe.equal(probe)]
+        gaps_s = np.diff(times_ns) / NS_PER_S
+        if not len(gaps_s):
+            continue
+        longest = max(GAP_S, GAP_PERIODS * float(np.median(gaps_s)))
+        gaps = np.flatnonzero(gaps_s > longest)
+        silent = [at for at in gaps if not _down(evidence, int(times_ns[at]), int(times_ns[at + 1]))]
+        if silent:
+            says = f"the probe {probe} was silent for up to {gaps_s[silent].max():.1f} s, {len(silent)} times"
+            hint = "find out why the service or the harness stood still, and run the case again"
+            concerned = (one.id for one in case.criteria if text(one.of, "probe") == probe)
+            yield Raised(Doubt("probe gap", says, hint, widens=True), frozenset(concerned))
+
+
+GUARDS: tuple[Guard, ...] = (torn, clock_steps, instrument_lag, unknown_serials, few_samples, probe_gaps)
+
+
+def _all(case: Case) -> frozenset[str]:
+    return frozenset(criterion.id for criterion in case.criteria)
+
+
+def _timed(case: Case) -> frozenset[str]:
+    return frozenset(criterion.id for criterion in case.criteria if criterion.unit in ("s", "ms"))
+
+
+def _on(criterion: Criterion, stream: str) -> bool:
+    return text(criterion.of, "stream", stream) == stream
+
+
+def _samples(criterion: Criterion, evidence: Evidence) -> int | None:
+    """How many samples a quantile has; None where nothing was selected at all."""
+    try:
+        if criterion.metric == "messages.delivery_ms":
+            return delivery.delivery_ms(evidence, criterion.of).samples
+        if criterion.metric == "calls.latency_ms":
+            return calls.latency_ms(evidence, criterion.of).samples
+    except UnseenError:
+        return None
+    return None
+
+
+def _down(evidence: Evidence, begin_ns: int, end_ns: int) -> bool:
+    """Whether a service was down, stopped or paused on purpose during the gap: then nothing could be read."""
+    starts = [mark.t_ns for mark in evidence.marks if mark.name in ("process.died", "fault.begin", "process.stopped")]
+    stops = [mark.t_ns for mark in evidence.marks if mark.name in ("process.started", "process.serving", "fault.heal")]
+    return any(
+        start <= end_ns and next((stop for stop in stops if stop >= start), math.inf) >= begin_ns for start in starts
+    )

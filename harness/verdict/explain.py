@@ -1,0 +1,90 @@
+"""The text of a verdict: what was missed, by how much, what is doubtful about it, and where the evidence lies."""
+
+from __future__ import annotations
+
+import math
+
+from harness.verdict.interval import Interval
+from harness.verdict.verdict import CaseVerdict, Doubt, Finding
+
+_UNIT_BYTES = (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024))
+
+
+def explain(verdict: CaseVerdict, evidence_path: str = "") -> tuple[str, ...]:
+    """Lines of plain ASCII: the case with its status, one line a criterion, one a doubt, the evidence's path."""
+    lines = [f"{verdict.case} {verdict.title}: {str(verdict.status).upper()}"]
+    if verdict.reason:
+        lines.append(f"  {verdict.reason}")
+    lines += [f"  {finding_line(finding)}" for finding in verdict.findings]
+    lines += [f"  {doubt_line(doubt)}" for doubt in verdict.doubts]
+    if evidence_path:
+        lines.append(f"  evidence: {evidence_path}")
+    return tuple(_ascii(line) for line in lines)
+
+
+def finding_line(finding: Finding) -> str:
+    """`[fail] first-update (required): 12.3 s <= 10 s: ...`."""
+    measured = interval_text(finding.interval, finding.unit)
+    line = (
+        f"[{finding.status}] {finding.criterion} ({finding.level}): {finding.says}: "
+        f"{measured} {finding.op} {number_with_unit(finding.limit, finding.unit)}"
+    )
+    line += f"; {finding.reason}" if finding.reason else ""
+    return line + "".join(f"; {proxy}" for proxy in finding.proxies)
+
+
+def doubt_line(doubt: Doubt) -> str:
+    """`doubt: what; hint: what to do`."""
+    return f"doubt: {doubt.name}: {doubt.says}; hint: {doubt.hint}"
+
+
+def interval_text(interval: Interval | None, unit: str = "") -> str:
+    """`0.83 s [0.78, 0.87]` around its middle, `3` for one point, `>= 5 s` when it has no upper end."""
+    if interval is None:
+        return "not measured"
+    low, high = interval.low, interval.high
+    if low == high:
+        return number_with_unit(low, unit)
+    if math.isinf(low) and math.isinf(high):
+        return "unknown"
+    if math.isinf(high):
+        return f">= {number_with_unit(low, unit)}"
+    if math.isinf(low):
+        return f"<= {number_with_unit(high, unit)}"
+    scale, shown_unit = _scale(max(abs(low), abs(high)), unit)
+    ends = f"[{_number(low / scale)}, {_number(high / scale)}]"
+    middle = _number((low + high) / 2 / scale)
+    return f"{middle} {shown_unit} {ends}" if shown_unit else f"{middle} {ends}"
+
+
+def number_with_unit(value: float, unit: str = "") -> str:
+    """`0.83 s`, `64 MiB`, `5`; infinity is `inf`."""
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    scale, shown_unit = _scale(abs(value), unit)
+    return f"{_number(value / scale)} {shown_unit}" if shown_unit else _number(value / scale)
+
+
+def _scale(size: float, unit: str) -> tuple[float, str]:
+    """Bytes are shown in the largest unit that leaves at least one of it; other units as they are."""
+    if unit in ("bytes", "B"):
+        for name, scale in _UNIT_BYTES:
+            if size >= scale:
+                return float(scale), name
+    return 1.0, unit
+
+
+def _number(value: float) -> str:
+    """Three significant digits, whole numbers in full, never an exponent for ordinary sizes."""
+    if value == int(value) and abs(value) < 1e15:
+        return str(int(value))
+    if abs(value) >= 1000:
+        return f"{value:.0f}"
+    if abs(value) >= 0.001:
+        digits = max(0, 2 - math.floor(math.log10(abs(value))))
+        return f"{value:.{digits}f}".rstrip("0").rstrip(".")
+    return f"{value:.2g}"
+
+
+def _ascii(line: str) -> str:
+    return line.encode("ascii", "backslashreplace").decode("ascii")

@@ -1,0 +1,138 @@
+"""Metrics over the time from the venue's sending of an update to the client's receiving it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from harness.evidence.evidence import Evidence
+from harness.evidence.tables import Floats, Ints, MessageTable
+from harness.verdict.interval import Interval
+from harness.verdict.metric import Load, Measurement, Metric, Of, Parameter, UnseenError, number, text, without
+from harness.verdict.metrics.messages import SELECTORS, selected
+from harness.verdict.owed import ledger, live_spans, owed_serials
+from harness.verdict.quantiles import quantile_interval, ranks, samples_needed
+from harness.verdict.selecting import NS_PER_MS, clients
+
+LAG = "instrument.lag"
+QUANTILE = Parameter("quantile", "quantile", "which quantile, between 0 and 1", required=True)
+BASELINE = Parameter("baseline", "text", "the window to compare with", required=True)
+RESOLUTION = Parameter("resolution_ms", "number", "differences below this are noise: the least divisor")
+
+
+def delivery_ms(evidence: Evidence, of: Of) -> Measurement:
+    """Quantile of received - sent over each update's first delivery to each client, once it was live.
+
+    The low end takes off what this instrument may have been late itself (readings instrument.lag);
+    an owed update that never arrived took at least until the end of the evidence.
+    """
+    low, high = [], []
+    for client in clients(evidence, of):
+        mine = {**of, "client": client}
+        rows = _first_deliveries(evidence, client, mine)
+        took = (rows.received_ns - rows.sent_ns) / NS_PER_MS
+        lag = lag_ms(evidence, rows.received_ns)
+        low += [np.maximum(took - lag, 0.0), _never_arrived_ms(evidence, client, mine, rows)]
+        high += [took, np.full(len(low[-1]), math.inf)]
+    lows, highs = np.concatenate(low), np.concatenate(high)
+    if not len(lows):
+        raise UnseenError("no delivery could be told apart by the venue's ledger")
+    return of_samples(lows, highs, number(of, "quantile"))
+
+
+def delivery_added_ms(evidence: Evidence, of: Of) -> Measurement:
+    """The quantile inside the window minus the one inside the baseline window."""
+    inside, outside = _both(evidence, of)
+    return Measurement(_known(inside) - _known(outside), inside.reason or outside.reason)
+
+
+def delivery_ratio(evidence: Evidence, of: Of) -> Measurement:
+    """The quantile inside the window over the baseline's, which counts as at least `resolution_ms`."""
+    inside, outside = _both(evidence, of)
+    divisor = _known(outside).at_least(number(of, "resolution_ms", 0.0))
+    return Measurement(_known(inside) / divisor, inside.reason or outside.reason)
+
+
+def of_samples(low: Floats, high: Floats, quantile: float) -> Measurement:
+    """The quantile's interval, with the reason when there are too few samples for an upper end."""
+    interval = quantile_interval(low, high, quantile, floor=0.0)
+    few = ranks(len(low), quantile)[1] > len(low)
+    needed = f"{len(low)} samples cannot bound p{quantile * 100:g} from above, {samples_needed(quantile)} can"
+    return Measurement(interval, needed if few else "", samples=len(low))
+
+
+def best_of(of: Of, load: Load, samples: str) -> Interval | None:
+    """What so many planned samples, all of them zero, would prove about the quantile."""
+    if samples not in load:
+        return None
+    zeros = np.zeros(load[samples])
+    return quantile_interval(zeros, zeros, number(of, "quantile"), floor=0.0)
+
+
+def _best(of: Of, load: Load) -> Interval | None:
+    return best_of(of, load, "messages")
+
+
+def _both(evidence: Evidence, of: Of) -> tuple[Measurement, Measurement]:
+    plain = without(of, "baseline", "resolution_ms")
+    return delivery_ms(evidence, plain), delivery_ms(evidence, {**plain, "window": text(of, "baseline")})
+
+
+def _known(measurement: Measurement) -> Interval:
+    assert measurement.interval is not None
+    return measurement.interval
+
+
+def lag_ms(evidence: Evidence, times_ns: Ints) -> Floats:
+    """How late the instrument may have been at each time: the worst lag of the reading that covers it."""
+    readings = evidence.readings.rows(evidence.readings.probe.equal(LAG))
+    if not len(readings):
+        return np.zeros(len(times_ns))
+    covering = np.minimum(np.searchsorted(readings.t_ns, times_ns), len(readings) - 1)
+    lag: Floats = np.maximum(readings.value[covering], 0.0) * 1000
+    return lag
+
+
+def _first_deliveries(evidence: Evidence, client: str, of: Of) -> MessageTable:
+    """Each update's first delivery to the client; states from before it was live are no deliveries in time."""
+    rows = selected(evidence, of, by_sent=True)
+    rows = rows.rows((rows.serial > 0) & (rows.sent_ns > 0))
+    if live_spans(evidence, client, of):
+        owed = owed_serials(evidence, client, of)
+        mask = np.zeros(len(rows), np.bool_)
+        for stream, serials in owed.items():
+            mask |= rows.stream.equal(stream) & np.isin(rows.serial, serials)
+        rows = rows.rows(mask)
+    _, first = np.unique(np.stack([rows.stream.codes.astype(np.int64), rows.serial]), axis=1, return_index=True)
+    return rows.rows(np.sort(first))
+
+
+def _never_arrived_ms(evidence: Evidence, client: str, of: Of, arrived: MessageTable) -> Floats:
+    """For each owed update that never arrived the time from its sending to the end of the evidence."""
+    end_ns = evidence.span_ns()[1]
+    waited: list[Floats] = [np.zeros(0)]
+    for stream, owed in owed_serials(evidence, client, of).items():
+        absent = np.setdiff1d(owed, arrived.serial[arrived.stream.equal(stream)])
+        rows = ledger(evidence, stream).rows
+        serials, at = np.unique(rows.serial, return_index=True)
+        sent_ns = rows.sent_ns[at[np.searchsorted(serials, absent)]]
+        waited.append(np.maximum(end_ns - sent_ns, 0) / NS_PER_MS)
+    return np.concatenate(waited)
+
+
+METRICS = (
+    Metric(
+        "messages.delivery_ms", "ms", "time from the venue's sending to the client's receiving",
+        (*SELECTORS, QUANTILE), delivery_ms, _best, pooled=True, timed=True,
+    ),
+    Metric(
+        "messages.delivery_added_ms", "ms", "delivery time in the window minus that in the baseline window",
+        (*SELECTORS, QUANTILE, BASELINE), delivery_added_ms, pooled=True, timed=True,
+        unknown=Interval(-math.inf, math.inf),
+    ),
+    Metric(
+        "messages.delivery_ratio", "", "delivery time in the window over that in the baseline window",
+        (*SELECTORS, QUANTILE, BASELINE, RESOLUTION), delivery_ratio, pooled=True,
+    ),
+)  # fmt: skip

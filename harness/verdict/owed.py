@@ -1,0 +1,102 @@
+"""What each client was owed: the venue's updates while its subscription was live."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.evidence.evidence import Evidence
+from harness.evidence.records import VENUE, Mark
+from harness.evidence.tables import Ints, Mask, MessageTable
+from harness.verdict.metric import Of
+from harness.verdict.selecting import fits, in_spans, named, spans
+
+ENDS = ("stream.down", "stream.cancelled", "stream.quiet")
+SETTLED = "trial.settled"
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A span in which one client was live on one stream. `keys`: the only symbols it asked for; empty is all."""
+
+    client: str
+    stream: str
+    begin_ns: int
+    end_ns: float
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ledger:
+    """The venue's updates of one stream: one row for each spelling, sorted by time."""
+
+    rows: MessageTable
+
+    def owed(self, live: Live, of: Of, evidence: Evidence) -> Ints:
+        """Serials, sorted, of the updates that this span owes and that the criterion is about."""
+        sent_ns = self.rows.sent_ns
+        mask = (sent_ns > live.begin_ns) & (sent_ns <= live.end_ns) & key_mask(self.rows, of)
+        if live.keys:
+            mask &= self.rows.key.one_of(live.keys)
+        if any(name in of for name in ("window", "after", "before")):
+            mask &= in_spans(sent_ns, spans(evidence, of))
+        return np.unique(self.rows.serial[mask])
+
+
+def key_mask(rows: MessageTable, of: Of) -> Mask:
+    """Rows whose key `symbol` and `symbol_not` leave."""
+    mask = np.ones(len(rows), np.bool_)
+    if "symbol" in of:
+        wanted = of["symbol"]
+        mask &= rows.key.one_of(name for name in rows.key.names if fits(name, wanted))
+    if "symbol_not" in of:
+        refused = of["symbol_not"]
+        mask &= ~rows.key.one_of(name for name in rows.key.names if fits(name, refused))
+    return mask
+
+
+def ledger(evidence: Evidence, stream: str) -> Ledger:
+    """The venue's updates of a stream; empty when it sent none."""
+    rows = evidence.messages
+    return Ledger(rows.rows(rows.client.equal(VENUE) & rows.stream.equal(stream)))
+
+
+def live_spans(evidence: Evidence, client: str, of: Of) -> tuple[Live, ...]:
+    """The spans in which a client was live, on the stream that `of` selects or on all of its streams."""
+    ends = [mark for mark in evidence.marks if mark.name in (*ENDS, SETTLED)]
+    found = []
+    for mark in named(evidence, "stream.live"):
+        stream = mark.detail.get("stream", "")
+        if mark.detail.get("client") == client and ("stream" not in of or fits(stream, of["stream"])):
+            end = next((one.t_ns for one in ends if one.t_ns >= mark.t_ns and _concerns(one, client, stream)), math.inf)
+            found.append(Live(client, stream, mark.t_ns, end, _keys(evidence, mark)))
+    return tuple(found)
+
+
+def owed_serials(evidence: Evidence, client: str, of: Of) -> dict[str, Ints]:
+    """For each stream on which the client was live the serials it was owed, sorted."""
+    owed: dict[str, Ints] = {}
+    for live in live_spans(evidence, client, of):
+        serials = ledger(evidence, live.stream).owed(live, of, evidence)
+        owed[live.stream] = np.union1d(owed.get(live.stream, serials), serials)
+    return owed
+
+
+def _concerns(mark: Mark, client: str, stream: str) -> bool:
+    if mark.name == SETTLED:
+        return True
+    return mark.detail.get("client") == client and mark.detail.get("stream", stream) == stream
+
+
+def _keys(evidence: Evidence, live: Mark) -> tuple[str, ...]:
+    """The symbols of a subscription: detail `keys` (separated by commas) of its stream.live or stream.opened mark."""
+    about = ("client", "stream", "subscription")
+    same = [
+        mark
+        for mark in (live, *named(evidence, "stream.opened"))
+        if all(mark.detail.get(key) == live.detail.get(key) for key in about)
+    ]
+    told = next((mark.detail["keys"] for mark in same if mark.detail.get("keys")), "")
+    return tuple(key.strip() for key in told.split(",") if key.strip())
