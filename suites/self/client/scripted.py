@@ -187,10 +187,11 @@ class Server:
             self.port = self._server.add_secure_port(wanted, self._credentials)
         await self._server.start()
 
-    async def stop(self) -> None:
+    async def stop(self, grace_s: float | None = None) -> None:
+        """Stop; with a grace, new connections are refused at once and open streams may finish within it."""
         if self._server is not None:
-            await self._server.stop(None)
-            self._server = None
+            server, self._server = self._server, None
+            await server.stop(grace_s)
 
 
 @asynccontextmanager

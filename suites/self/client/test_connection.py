@@ -161,6 +161,29 @@ def test_a_restarted_connector_is_found_again_and_the_state_fetched_once() -> No
     run(story())
 
 
+def test_a_graceful_shutdown_does_not_cut_the_open_stream() -> None:
+    async def story() -> None:
+        sink = Sink()
+        async with serving() as server, client(server, sink) as exchange:
+            prices = exchange.prices(["BTCUSDT"]).start()
+            await server.exchange.listeners("prices", 1)
+            stopping = asyncio.create_task(server.stop(LIMIT_S))
+            await eventually(lambda: exchange.outages == 1)
+            server.exchange.publish("prices", price("1"))
+            assert await prices.wait_received(1, LIMIT_S)
+            server.exchange.end("prices", grpc.StatusCode.UNAVAILABLE)
+            await stopping
+            await server.start()
+            await server.exchange.listeners("prices", 1)
+            server.exchange.publish("prices", price("2"))
+            assert await prices.wait_received(2, LIMIT_S)
+            assert [(message.subscription, message.value) for message in sink.messages()] == [(1, "1"), (2, "2")]
+            assert prices.live == 1
+        assert exchange.leftovers() == 0
+
+    run(story())
+
+
 def test_a_failed_reconciliation_is_tried_again() -> None:
     async def story() -> None:
         sink = Sink()
