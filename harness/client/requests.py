@@ -22,6 +22,8 @@ class StreamRequest:
     stream: str
     method: str
     payload: bytes
+    symbols: tuple[str, ...] = ()
+    """The symbols it is limited to; empty: all there are."""
 
     @property
     def path(self) -> str:
@@ -37,7 +39,7 @@ def account_stream() -> StreamRequest:
 def position_stream(symbol: str = "") -> StreamRequest:
     """Positions of one symbol, or of all."""
     request = exchange_pb2.SubscribePositionsRequest(symbol=symbol)
-    return StreamRequest(POSITIONS, "SubscribePositions", request.SerializeToString())
+    return StreamRequest(POSITIONS, "SubscribePositions", request.SerializeToString(), (symbol,) if symbol else ())
 
 
 def order_stream() -> StreamRequest:
@@ -48,19 +50,19 @@ def order_stream() -> StreamRequest:
 def price_stream(symbols: Sequence[str]) -> StreamRequest:
     """Prices of these symbols."""
     request = exchange_pb2.SubscribePriceRequest(symbols=_listed(symbols))
-    return StreamRequest(PRICES, "SubscribePrice", request.SerializeToString())
+    return StreamRequest(PRICES, "SubscribePrice", request.SerializeToString(), tuple(request.symbols))
 
 
 def kline_stream(symbols: Sequence[str], interval: str = DEFAULT_KLINE_INTERVAL) -> StreamRequest:
     """Candles of these symbols."""
     request = exchange_pb2.SubscribeKlinesRequest(symbols=_listed(symbols), interval=interval)
-    return StreamRequest(KLINES, "SubscribeKlines", request.SerializeToString())
+    return StreamRequest(KLINES, "SubscribeKlines", request.SerializeToString(), tuple(request.symbols))
 
 
 def funding_stream(symbol: str = "") -> StreamRequest:
     """Funding rates of one symbol, or of all."""
     request = exchange_pb2.SubscribeFundingRateRequest(symbol=symbol)
-    return StreamRequest(FUNDING, "SubscribeFundingRate", request.SerializeToString())
+    return StreamRequest(FUNDING, "SubscribeFundingRate", request.SerializeToString(), (symbol,) if symbol else ())
 
 
 def stream_named(stream: str, symbols: Sequence[str], interval: str = DEFAULT_KLINE_INTERVAL) -> StreamRequest:

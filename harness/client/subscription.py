@@ -92,6 +92,11 @@ class Subscription:
         return self._request.stream
 
     @property
+    def keys(self) -> tuple[str, ...]:
+        """The symbols that it is limited to; empty: everything on the stream."""
+        return self._request.symbols
+
+    @property
     def client(self) -> str:
         """The client's name."""
         return self._connection.name
