@@ -44,19 +44,20 @@ def validated(source: Source, model: type[Model]) -> Model:
         return model.model_validate_json(to_json(source.value), strict=True)
     except ValidationError as failure:
         details = failure.errors(include_url=False, include_context=True)
+        # A list whose items are all wrong counts as too short besides: what is wrong inside says more.
+        places = [_place(detail) for detail in details]
+        details = [d for d, own in zip(details, places, strict=True) if not any(_inside(p, own) for p in places)]
         # A misspelt field shows as an unknown one and a missing one: the unknown one says more.
         details.sort(key=lambda detail: (detail["type"] == "missing", _line(source, detail)))
         raise _translated(source, details[0], model) from None
 
 
-def described(source: Source, place: Place) -> str:
-    """How an error names a place: "criterion 'foreign': limit", "load.calls"; empty for the whole file."""
-    words = ""
-    if len(place) >= 2 and place[0] == "criteria":
-        name = source.at((*place[:2], "id"))
-        words = f"criterion {name!r}: " if isinstance(name, str) else f"criterion {int(place[1]) + 1}: "
-        place = place[2:]
-    return words + ".".join(str(step) for step in place)
+def owner(source: Source, place: Place) -> str:
+    """What a place belongs to, as an error begins: "criterion 'foreign': "; empty outside of the criteria."""
+    if len(place) < 2 or place[0] != "criteria":
+        return ""
+    name = source.at((*place[:2], "id"))
+    return f"criterion {name!r}: " if isinstance(name, str) else f"criterion {int(place[1]) + 1}: "
 
 
 def brief(value: Plain) -> str:
@@ -90,6 +91,10 @@ def _place(detail: ErrorDetails) -> Place:
     return place
 
 
+def _inside(place: Place, outer: Place) -> bool:
+    return len(place) > len(outer) and place[: len(outer)] == outer
+
+
 def _line(source: Source, detail: ErrorDetails) -> int:
     place = _place(detail)
     if detail["type"] == "missing":
@@ -108,9 +113,10 @@ def _translated(source: Source, detail: ErrorDetails, model: type[BaseModel]) ->
 def _sentence(source: Source, detail: ErrorDetails, place: Place, model: type[BaseModel]) -> tuple[str, str]:
     """What is wrong, and how to mend it."""
     kind, value = detail["type"], source.at(place)
-    parent = described(source, place[:-1])
-    inside = parent if not parent or parent.endswith(": ") else f"{parent}: "
-    name = str(place[-1]) if place else "the file"
+    whose = owner(source, place)
+    steps = [str(step) for step in (place[2:] if whose else place)]
+    name = steps[-1] if steps else "the file"
+    inside = whose + (f"{'.'.join(steps[:-1])}: " if steps[:-1] else "")
     if kind == "missing":
         return f"{inside}field {name!r} is missing", "add it"
     if kind == "extra_forbidden":
@@ -120,12 +126,10 @@ def _sentence(source: Source, detail: ErrorDetails, place: Place, model: type[Ba
     if detail["loc"][-1:] == ("[key]",):
         allowed = [str(word) for word in _expected(detail)]
         return f"{inside}{name!r} is not one of {', '.join(allowed)}", _choice(name, allowed)
-    subject = f"{inside}{name}" if place else name
+    subject = whose + (".".join(steps) or name)
     if len(place) == 4 and place[2] == "of":
-        return (
-            f"{subject} must be a text, a number, true, false or a list of texts, not {brief(value)}",
-            "write one of these",
-        )
+        what = f"{subject} must be a text, a number, true, false or a list of texts, not {brief(value)}"
+        return what, "write one of these"
     if kind == "enum":
         allowed = _expected(detail)
         return f"{subject} {brief(value)} is not one of {', '.join(allowed)}", _choice(str(value), allowed)
@@ -147,7 +151,7 @@ def _expected(detail: ErrorDetails) -> list[str]:
 
 
 def _choice(word: str, allowed: list[str]) -> str:
-    near = nearest(word, allowed)
+    near = nearest(word, allowed) if word.isidentifier() else None  # no operator is a misspelling of another
     return f"write {near!r}" if near else "write one of them"
 
 

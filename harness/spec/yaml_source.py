@@ -242,6 +242,7 @@ _MENDS = (
     ("chomping or indentation", "put the operator in quotes, as in op: '>='"),
     ("cannot start any token", _QUOTE),
     ("mapping values are not allowed", "put the text in quotes, or check the indentation"),
+    ("but found '<scalar>'", "close the quote in this line or the ones above"),
     ("expected <block end>", "check the indentation of this line and the ones above"),
     ("could not find expected ':'", "write 'key: value', or indent the line as part of the text above"),
     ("undefined alias", "define the anchor above it, or write the value out"),
