@@ -52,7 +52,7 @@ def test_until_brackets_the_change() -> None:
             assert mark.detail == {"client": "health", "service": "connector"}
             assert mark.earliest_ns <= after_ns
             assert mark.t_ns >= before_ns
-            assert 0 < mark.t_ns - mark.earliest_ns < 1e9
+            assert 0 < mark.t_ns - mark.earliest_ns < 5e9
 
     run(story())
 
@@ -80,7 +80,7 @@ def test_a_started_connector_is_seen_at_the_next_look() -> None:
             await server.start()
             assert await waiting
             [mark] = sink.marks("process.serving")
-            assert mark.t_ns - before_ns < 0.5e9
+            assert mark.t_ns - before_ns < 1.5e9
 
     run(story())
 
