@@ -14,7 +14,7 @@ from harness.spec.case import Case, Criterion
 from harness.verdict.metric import UnseenError, number, text
 from harness.verdict.metrics import calls, delivery
 from harness.verdict.quantiles import ranks, samples_needed
-from harness.verdict.selecting import NS_PER_S, named
+from harness.verdict.selecting import NS_PER_S, named, subscribers
 from harness.verdict.verdict import Doubt
 
 LAG_SHARE = 0.5
@@ -140,8 +140,9 @@ def _on(criterion: Criterion, stream: str) -> bool:
 def _samples(criterion: Criterion, evidence: Evidence) -> int | None:
     """How many samples a quantile has; None where nothing was selected at all."""
     try:
-        if criterion.metric == "messages.delivery_ms":
-            return delivery.delivery_ms(evidence, criterion.of).samples
+        if criterion.metric.startswith("messages.delivery_"):
+            names = subscribers(evidence, criterion.of)
+            return min(len(delivery.samples_ms(evidence, name, criterion.of)[0]) for name in names)
         if criterion.metric == "calls.latency_ms":
             return calls.latency_ms(evidence, criterion.of).samples
     except UnseenError:

@@ -13,8 +13,8 @@ _UNIT_BYTES = (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024))
 def explain(verdict: CaseVerdict, evidence_path: str = "") -> tuple[str, ...]:
     """Lines of plain ASCII: the case with its status, one line a criterion, one a doubt, the evidence's path."""
     lines = [f"{verdict.case} {verdict.title}: {str(verdict.status).upper()}"]
-    if verdict.reason:
-        lines.append(f"  {verdict.reason}")
+    if reason := _beyond_findings(verdict):
+        lines.append(f"  {reason}")
     lines += [f"  {finding_line(finding)}" for finding in verdict.findings]
     lines += [f"  {doubt_line(doubt)}" for doubt in verdict.doubts]
     if evidence_path:
@@ -24,10 +24,9 @@ def explain(verdict: CaseVerdict, evidence_path: str = "") -> tuple[str, ...]:
 
 def finding_line(finding: Finding) -> str:
     """`[fail] first-update (required): 12.3 s <= 10 s: ...`."""
-    measured = interval_text(finding.interval, finding.unit)
     line = (
         f"[{finding.status}] {finding.criterion} ({finding.level}): {finding.says}: "
-        f"{measured} {finding.op} {number_with_unit(finding.limit, finding.unit)}"
+        f"{_measured(finding)} {finding.op} {_limit(finding)}"
     )
     line += f"; {finding.reason}" if finding.reason else ""
     return line + "".join(f"; {proxy}" for proxy in finding.proxies)
@@ -38,8 +37,8 @@ def doubt_line(doubt: Doubt) -> str:
     return f"doubt: {doubt.name}: {doubt.says}; hint: {doubt.hint}"
 
 
-def interval_text(interval: Interval | None, unit: str = "") -> str:
-    """`0.83 s [0.78, 0.87]` around its middle, `3` for one point, `>= 5 s` when it has no upper end."""
+def interval_text(interval: Interval | None, unit: str = "", op: str = "<=") -> str:
+    """`0.83 s [0.78, 0.83]`: the end that decides against `op`, then the range; `3 s` for one point."""
     if interval is None:
         return "not measured"
     low, high = interval.low, interval.high
@@ -48,13 +47,30 @@ def interval_text(interval: Interval | None, unit: str = "") -> str:
     if math.isinf(low) and math.isinf(high):
         return "unknown"
     if math.isinf(high):
-        return f">= {number_with_unit(low, unit)}"
+        return f"at least {number_with_unit(low, unit)}"
     if math.isinf(low):
-        return f"<= {number_with_unit(high, unit)}"
+        return f"at most {number_with_unit(high, unit)}"
     scale, shown_unit = _scale(max(abs(low), abs(high)), unit)
     ends = f"[{_number(low / scale)}, {_number(high / scale)}]"
-    middle = _number((low + high) / 2 / scale)
-    return f"{middle} {shown_unit} {ends}" if shown_unit else f"{middle} {ends}"
+    if op == "==":
+        return f"{ends} {shown_unit}".rstrip()
+    decides = _number((low if op in (">", ">=") else high) / scale)
+    return f"{decides} {shown_unit} {ends}" if shown_unit else f"{decides} {ends}"
+
+
+def _measured(finding: Finding) -> str:
+    """The interval; written out in full where rounding would make a miss look like the limit itself."""
+    text, limit = interval_text(finding.interval, finding.unit, finding.op), _limit(finding)
+    interval = finding.interval
+    if interval is None or math.isinf(interval.low) or math.isinf(interval.high):
+        return text
+    if text.split(" [")[0] == limit and {interval.low, interval.high} != {finding.limit}:
+        return f"[{interval.low!r}, {interval.high!r}] {finding.unit}".rstrip()
+    return text
+
+
+def _limit(finding: Finding) -> str:
+    return number_with_unit(finding.limit, finding.unit)
 
 
 def number_with_unit(value: float, unit: str = "") -> str:
@@ -63,6 +79,14 @@ def number_with_unit(value: float, unit: str = "") -> str:
         return "inf" if value > 0 else "-inf"
     scale, shown_unit = _scale(abs(value), unit)
     return f"{_number(value / scale)} {shown_unit}" if shown_unit else _number(value / scale)
+
+
+def _beyond_findings(verdict: CaseVerdict) -> str:
+    """The part of the reason that the findings' own lines do not tell."""
+    rest = verdict.reason
+    for finding in verdict.findings:
+        rest = rest.replace(f"{finding.criterion}: {finding.reason}", finding.criterion)
+    return rest
 
 
 def _scale(size: float, unit: str) -> tuple[float, str]:

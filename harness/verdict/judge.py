@@ -12,7 +12,7 @@ from harness.spec.case import Case, Criterion, Level
 from harness.verdict.compare import compare
 from harness.verdict.deferral import Deferral
 from harness.verdict.doubts import Raised, doubts_about
-from harness.verdict.explain import number_with_unit
+from harness.verdict.explain import interval_text, number_with_unit
 from harness.verdict.interval import Interval, hull
 from harness.verdict.metric import Measurement, Metric
 from harness.verdict.registry import metric
@@ -93,7 +93,7 @@ def _rule(case: Case, evidences: Sequence[Evidence], findings: Sequence[Finding]
         rulings.append(_Ruling(Status.INCONCLUSIVE, told))
     decided = worst(ruling.status for ruling in rulings)
     reasons = [ruling.reason for ruling in rulings if ruling.status is decided]
-    return _Ruling(decided, "" if decided is Status.PASS else "; ".join(dict.fromkeys(reasons)))
+    return _Ruling(decided, "" if decided is Status.PASS else _joined(reasons))
 
 
 def _unproven(finding: Finding) -> _Ruling:
@@ -167,27 +167,45 @@ def _measured(known: Metric, criterion: Criterion, evidence: Evidence) -> Measur
 
 
 def _compared(blank: Finding, criterion: Criterion, known: Metric, measured: Sequence[Measurement]) -> Finding:
-    """Every part of every trial must keep the limit; pooled metrics are one range over the trials."""
+    """Every part of every trial must keep the limit."""
     proxies = tuple(dict.fromkeys(proxy for one in measured for proxy in one.proxies))
-    reason = "; ".join(dict.fromkeys(one.reason for one in measured if one.reason))
+    reason = _joined(one.reason for one in measured)
     intervals = [one.interval for one in measured if one.interval is not None]
     if len(intervals) < len(measured):
         return replace(blank, status=Status.NOT_MEASURABLE, reason=reason or "no source measures it", proxies=proxies)
-    parts = [hull(intervals)] if known.pooled else [part for one in measured for part in one.parts]
-    statuses = [compare(part, criterion.op, criterion.limit) for part in parts]
+    parts = _parts(known, measured)
+    statuses = [compare(part, criterion.op, criterion.limit) for part, _ in parts]
     status = worst(statuses)
     if status is not Status.PASS:
-        reason = reason or _outside(criterion, parts, statuses, status)
+        missed = [pair for pair, one in zip(parts, statuses, strict=True) if one is status]
+        told = _joined((*(note for _, note in missed[:3]), reason))
+        reason = _joined((_several(len(missed), len(parts), status), told or _outside(criterion, missed[0][0], status)))
     return replace(blank, interval=hull(intervals), status=status, reason=reason if status is not Status.PASS else "")
 
 
-def _outside(criterion: Criterion, parts: Sequence[Interval], statuses: Sequence[Status], status: Status) -> str:
-    concerned = [part for part, one in zip(parts, statuses, strict=True) if one is status]
-    part = concerned[0]
-    shown = number_with_unit(part.low, criterion.unit)
-    if part.low != part.high:
-        shown = f"between {shown} and {number_with_unit(part.high, criterion.unit)}"
+def _parts(known: Metric, measured: Sequence[Measurement]) -> list[tuple[Interval, str]]:
+    """What must keep the limit, with its note; pooled metrics are one range over the trials, part by part."""
+    if known.pooled and len(measured) > 1:
+        columns: list[tuple[Interval, ...]] = [tuple(part for one in measured for part in one.parts)]
+        if len({len(one.parts) for one in measured}) == 1:
+            columns = list(zip(*(one.parts for one in measured), strict=True))
+        return [(hull(column), "") for column in columns]
+    return [
+        (part, one.notes[at] if one.notes else "") for one in measured for at, part in enumerate(one.parts)
+    ]
+
+
+def _several(missed: int, parts: int, status: Status) -> str:
+    if parts == 1:
+        return ""
+    return f"{missed} of {parts} miss it" if status is Status.FAIL else f"{missed} of {parts} may miss it"
+
+
+def _outside(criterion: Criterion, part: Interval, status: Status) -> str:
+    shown = interval_text(part, criterion.unit, criterion.op)
     limit = f"{criterion.op} {number_with_unit(criterion.limit, criterion.unit)}"
-    how = "is not" if status is Status.FAIL else "may or may not be"
-    several = f" ({len(concerned)} of {len(parts)} like this)" if len(parts) > 1 else ""
-    return f"{shown} {how} {limit}{several}"
+    return f"{shown} breaks {limit}" if status is Status.FAIL else f"{shown} may or may not keep {limit}"
+
+
+def _joined(sentences: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(sentence for sentence in sentences if sentence))

@@ -23,11 +23,13 @@ class UnseenError(Exception):
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """`interval` None: no source can measure it, for `reason`. `parts`: where a criterion must hold for
-    each of several (each client, each fault), their intervals; `interval` is then the hull."""
+    each of several (each client, each fault), their intervals, and what to say about each that misses in
+    `notes`; `interval` is then the hull."""
 
     interval: Interval | None
     reason: str = ""
     parts: tuple[Interval, ...] = ()
+    notes: tuple[str, ...] = ()
     proxies: tuple[str, ...] = ()
     samples: int | None = None
 
@@ -37,10 +39,10 @@ class Measurement:
         return cls(Interval.exactly(value))
 
     @classmethod
-    def each(cls, parts: Iterable[Interval], reason: str = "") -> Measurement:
-        """Every one of these must keep the limit. At least one."""
+    def each(cls, parts: Iterable[Interval], notes: Iterable[str] = (), samples: int | None = None) -> Measurement:
+        """Every one of these must keep the limit. At least one part; notes are as many, or none."""
         known = tuple(parts)
-        return cls(hull(known), reason, known)
+        return cls(hull(known), parts=known, notes=tuple(notes), samples=samples)
 
     @classmethod
     def unmeasurable(cls, reason: str, proxies: tuple[str, ...] = ()) -> Measurement:

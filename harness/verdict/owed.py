@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +13,7 @@ from harness.evidence.evidence import Evidence
 from harness.evidence.records import VENUE, Mark
 from harness.evidence.tables import Ints, Mask, MessageTable
 from harness.verdict.metric import Of
-from harness.verdict.selecting import fits, in_spans, named, spans
+from harness.verdict.selecting import fits, in_spans, spans
 
 ENDS = ("stream.down", "stream.cancelled", "stream.quiet")
 SETTLED = "trial.settled"
@@ -65,14 +67,23 @@ def ledger(evidence: Evidence, stream: str) -> Ledger:
 
 def live_spans(evidence: Evidence, client: str, of: Of) -> tuple[Live, ...]:
     """The spans in which a client was live, on the stream that `of` selects or on all of its streams."""
-    ends = [mark for mark in evidence.marks if mark.name in (*ENDS, SETTLED)]
+    mine = [mark for mark in evidence.marks if mark.detail.get("client", client) == client]
+    opened = {_subscription(mark): mark for mark in mine if mark.name == "stream.opened"}
     found = []
-    for mark in named(evidence, "stream.live"):
+    for mark in (one for one in mine if one.name == "stream.live"):
         stream = mark.detail.get("stream", "")
-        if mark.detail.get("client") == client and ("stream" not in of or fits(stream, of["stream"])):
-            end = next((one.t_ns for one in ends if one.t_ns >= mark.t_ns and _concerns(one, client, stream)), math.inf)
-            found.append(Live(client, stream, mark.t_ns, end, _keys(evidence, mark)))
+        if "client" in mark.detail and ("stream" not in of or fits(stream, of["stream"])):
+            keys = _keys(mark) or _keys(opened.get(_subscription(mark), mark))
+            found.append(Live(client, stream, mark.t_ns, _end_ns(mine, stream, mark.t_ns), keys))
     return tuple(found)
+
+
+def _end_ns(mine: Sequence[Mark], stream: str, begin_ns: int) -> float:
+    """When a client that was live from `begin_ns` on stopped being so."""
+    for mark in mine[bisect_left(mine, begin_ns, key=lambda one: one.t_ns) :]:
+        if mark.name == SETTLED or (mark.name in ENDS and mark.detail.get("stream", stream) == stream):
+            return mark.t_ns
+    return math.inf
 
 
 def owed_serials(evidence: Evidence, client: str, of: Of) -> dict[str, Ints]:
@@ -84,19 +95,10 @@ def owed_serials(evidence: Evidence, client: str, of: Of) -> dict[str, Ints]:
     return owed
 
 
-def _concerns(mark: Mark, client: str, stream: str) -> bool:
-    if mark.name == SETTLED:
-        return True
-    return mark.detail.get("client") == client and mark.detail.get("stream", stream) == stream
+def _subscription(mark: Mark) -> tuple[str, str]:
+    return mark.detail.get("stream", ""), mark.detail.get("subscription", "")
 
 
-def _keys(evidence: Evidence, live: Mark) -> tuple[str, ...]:
-    """The symbols of a subscription: detail `keys` (separated by commas) of its stream.live or stream.opened mark."""
-    about = ("client", "stream", "subscription")
-    same = [
-        mark
-        for mark in (live, *named(evidence, "stream.opened"))
-        if all(mark.detail.get(key) == live.detail.get(key) for key in about)
-    ]
-    told = next((mark.detail["keys"] for mark in same if mark.detail.get("keys")), "")
-    return tuple(key.strip() for key in told.split(",") if key.strip())
+def _keys(mark: Mark) -> tuple[str, ...]:
+    """The symbols that a subscription asked for, when its mark tells them: detail `keys`, separated by commas."""
+    return tuple(key.strip() for key in mark.detail.get("keys", "").split(",") if key.strip())

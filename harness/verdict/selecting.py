@@ -86,6 +86,20 @@ def known_clients(evidence: Evidence) -> tuple[str, ...]:
     return tuple(sorted(names - {VENUE, ""}))
 
 
+def subscribers(evidence: Evidence, of: Of) -> tuple[str, ...]:
+    """The selected clients that opened the selected streams. Raises UnseenError when there is none."""
+    opened = {*evidence.messages.client.distinct()}
+    for mark in evidence.marks:
+        if mark.name in ("stream.opened", "stream.live"):
+            stream = mark.detail.get("stream", "")
+            if "stream" not in of or fits(stream, of["stream"]):
+                opened.add(mark.detail.get("client", ""))
+    chosen = tuple(name for name in clients(evidence, of) if name in opened)
+    if not chosen:
+        raise UnseenError(f"no client named {of.get('client', '*')!r} opened {of.get('stream', 'a stream')!r}")
+    return chosen
+
+
 def clients(evidence: Evidence, of: Of) -> tuple[str, ...]:
     """The clients that `client` selects, all when it is absent. Raises UnseenError when there is none."""
     known = known_clients(evidence)

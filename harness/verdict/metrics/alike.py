@@ -12,13 +12,13 @@ from harness.verdict.interval import Interval
 from harness.verdict.metric import Measurement, Metric, Of, UnseenError
 from harness.verdict.metrics.messages import POLLED, SELECTORS, duplicates, missing, polled_streams, selected
 from harness.verdict.owed import owed_serials
-from harness.verdict.selecting import clients
+from harness.verdict.selecting import subscribers
 
 
 def complete_clients(evidence: Evidence, of: Of) -> Measurement:
     """Clients that got every update owed to them, each once. One to which nothing was owed may be one or not."""
     complete, untold, told = 0, 0, []
-    for client in clients(evidence, of):
+    for client in subscribers(evidence, of):
         mine = {**of, "client": client}
         try:
             lost = missing(evidence, mine)
@@ -38,7 +38,7 @@ def complete_clients(evidence: Evidence, of: Of) -> Measurement:
 
 def sequence_differences(evidence: Evidence, of: Of) -> Measurement:
     """Clients whose sequence of updates differs from the first client's, over the updates owed to all of them."""
-    names = clients(evidence, of)
+    names = subscribers(evidence, of)
     if len(names) < 2:
         raise UnseenError(f"only {names[0]} took part: there is no other sequence to compare")
     owed = {name: owed_serials(evidence, name, of) for name in names}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from harness.verdict.metric import Load, Measurement, Metric, Of, Parameter, Uns
 from harness.verdict.metrics.messages import SELECTORS, selected
 from harness.verdict.owed import ledger, live_spans, owed_serials
 from harness.verdict.quantiles import quantile_interval, ranks, samples_needed
-from harness.verdict.selecting import NS_PER_MS, clients
+from harness.verdict.selecting import NS_PER_MS, subscribers
 
 LAG = "instrument.lag"
 QUANTILE = Parameter("quantile", "quantile", "which quantile, between 0 and 1", required=True)
@@ -22,36 +23,27 @@ RESOLUTION = Parameter("resolution_ms", "number", "differences below this are no
 
 
 def delivery_ms(evidence: Evidence, of: Of) -> Measurement:
-    """Quantile of received - sent over each update's first delivery to each client, once it was live.
+    """For each client the quantile of received - sent over each update's first delivery, once it was live.
 
     The low end takes off what this instrument may have been late itself (readings instrument.lag);
     an owed update that never arrived took at least until the end of the evidence.
     """
-    low, high = [], []
-    for client in clients(evidence, of):
-        mine = {**of, "client": client}
-        rows = _first_deliveries(evidence, client, mine)
-        took = (rows.received_ns - rows.sent_ns) / NS_PER_MS
-        lag = lag_ms(evidence, rows.received_ns)
-        low += [np.maximum(took - lag, 0.0), _never_arrived_ms(evidence, client, mine, rows)]
-        high += [took, np.full(len(low[-1]), math.inf)]
-    lows, highs = np.concatenate(low), np.concatenate(high)
-    if not len(lows):
-        raise UnseenError("no delivery could be told apart by the venue's ledger")
-    return of_samples(lows, highs, number(of, "quantile"))
+    names = subscribers(evidence, of)
+    return _each(names, (_of_client(evidence, name, of) for name in names))
 
 
 def delivery_added_ms(evidence: Evidence, of: Of) -> Measurement:
-    """The quantile inside the window minus the one inside the baseline window."""
-    inside, outside = _both(evidence, of)
-    return Measurement(_known(inside) - _known(outside), inside.reason or outside.reason)
+    """The quantile inside the window minus the one inside the baseline window, for each client."""
+    names = subscribers(evidence, of)
+    pairs = (_both(evidence, name, of) for name in names)
+    return _each(names, (inside - outside for inside, outside in pairs))
 
 
 def delivery_ratio(evidence: Evidence, of: Of) -> Measurement:
     """The quantile inside the window over the baseline's, which counts as at least `resolution_ms`."""
-    inside, outside = _both(evidence, of)
-    divisor = _known(outside).at_least(number(of, "resolution_ms", 0.0))
-    return Measurement(_known(inside) / divisor, inside.reason or outside.reason)
+    names, least_ms = subscribers(evidence, of), number(of, "resolution_ms", 0.0)
+    pairs = (_both(evidence, name, of) for name in names)
+    return _each(names, (inside / outside.at_least(least_ms) for inside, outside in pairs))
 
 
 def of_samples(low: Floats, high: Floats, quantile: float) -> Measurement:
@@ -74,14 +66,38 @@ def _best(of: Of, load: Load) -> Interval | None:
     return best_of(of, load, "messages")
 
 
-def _both(evidence: Evidence, of: Of) -> tuple[Measurement, Measurement]:
+def _each(names: Sequence[str], parts: Iterable[Interval]) -> Measurement:
+    """One part a client: the same update at several clients is no further sample, it sways together."""
+    known = tuple(parts)
+    return Measurement.each(known, (f"{name}: {explained(part)}" for name, part in zip(names, known, strict=True)))
+
+
+def explained(part: Interval) -> str:
+    """An interval in brackets."""
+    return f"[{part.low:.4g}, {part.high:.4g}]"
+
+
+def _both(evidence: Evidence, client: str, of: Of) -> tuple[Interval, Interval]:
     plain = without(of, "baseline", "resolution_ms")
-    return delivery_ms(evidence, plain), delivery_ms(evidence, {**plain, "window": text(of, "baseline")})
+    baseline = {**plain, "window": text(of, "baseline")}
+    return _of_client(evidence, client, plain), _of_client(evidence, client, baseline)
 
 
-def _known(measurement: Measurement) -> Interval:
-    assert measurement.interval is not None
-    return measurement.interval
+def _of_client(evidence: Evidence, client: str, of: Of) -> Interval:
+    low, high = samples_ms(evidence, client, of)
+    return quantile_interval(low, high, number(of, "quantile"), floor=0.0)
+
+
+def samples_ms(evidence: Evidence, client: str, of: Of) -> tuple[Floats, Floats]:
+    """At least and at most so many milliseconds for each update owed to a client. Raises UnseenError for none."""
+    mine = {**of, "client": client}
+    rows = _first_deliveries(evidence, client, mine)
+    took = (rows.received_ns - rows.sent_ns) / NS_PER_MS
+    late = _never_arrived_ms(evidence, client, mine, rows)
+    if not len(took) and not len(late):
+        raise UnseenError(f"no delivery to {client} could be told apart by the venue's ledger")
+    low = np.concatenate([np.maximum(took - lag_ms(evidence, rows.received_ns), 0.0), late])
+    return low, np.concatenate([took, np.full(len(late), math.inf)])
 
 
 def lag_ms(evidence: Evidence, times_ns: Ints) -> Floats:

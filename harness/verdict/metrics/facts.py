@@ -30,7 +30,7 @@ def chosen(evidence: Evidence, of: Of) -> tuple[Fact, ...]:
 def value(evidence: Evidence, of: Of) -> Measurement:
     """The value of each selected fact."""
     facts = chosen(evidence, of)
-    return Measurement.each((Interval.exactly(fact.value) for fact in facts), _details(facts))
+    return Measurement.each((Interval.exactly(fact.value) for fact in facts), (_details((fact,)) for fact in facts))
 
 
 def count(evidence: Evidence, of: Of) -> Measurement:

@@ -34,18 +34,18 @@ def elapsed_s(evidence: Evidence, of: Of) -> Measurement:
     """
     filters = without(of, "from", "to", "allowance")
     end_ns = evidence.span_ns()[1]
-    parts, told = [], []
+    parts, notes = [], []
     for one in _subjects(evidence, filters):
         begins = _chosen(evidence, text(of, "from"), one, "from_")
         ends = _chosen(evidence, text(of, "to"), one, "to_")
         for begin in begins:
             part = _elapsed(begin, ends, end_ns)
             parts.append(part)
-            if part.high == math.inf:
-                told.append(f"no {text(of, 'to')}{_about(one)} after {text(of, 'from')}")
+            came = "never came" if part.high == math.inf else f"came after {part.high:.3g} s"
+            notes.append(f"{text(of, 'to')}{_about(one)} {came}")
     if not parts:
         raise UnseenError(f"no mark {text(of, 'from')}{_about(filters)} occurred")
-    return Measurement.each(parts, "; ".join(told[:3]))
+    return Measurement.each(parts, notes)
 
 
 def elapsed_ms(evidence: Evidence, of: Of) -> Measurement:
@@ -135,7 +135,7 @@ def _about(filters: Of) -> str:
 
 
 def _mapped(measurement: Measurement, change: Callable[[Interval], Interval]) -> Measurement:
-    return Measurement.each((change(part) for part in measurement.parts), measurement.reason)
+    return Measurement.each((change(part) for part in measurement.parts), measurement.notes)
 
 
 METRICS = (

@@ -12,7 +12,7 @@ from harness.evidence.tables import Ints, Mask, MessageTable
 from harness.verdict.interval import Interval
 from harness.verdict.metric import Measurement, Metric, Of, Parameter, UnseenError, flag, text
 from harness.verdict.owed import key_mask, owed_serials
-from harness.verdict.selecting import NS_PER_S, clients, closed, fits, in_spans, named, spans
+from harness.verdict.selecting import NS_PER_S, clients, closed, fits, in_spans, named, spans, subscribers
 
 SELECTORS = (
     Parameter("client", "texts", "a client's name, a prefix with `*`, or several"),
@@ -72,7 +72,7 @@ def reordered(evidence: Evidence, of: Of) -> Measurement:
     rows = _resolved(selected(evidence, of))
     again = _repeats(evidence, rows, polled=True)
     late = 0
-    for positions in _groups(rows.client.codes, rows.stream.codes, rows.subscription, rows.key.codes):
+    for positions in groups(rows.client.codes, rows.stream.codes, rows.subscription, rows.key.codes):
         serials = rows.serial[positions]
         highest = np.maximum.accumulate(serials)
         late += int(((serials < highest) & ~again[positions]).sum())
@@ -102,30 +102,31 @@ def first_s(evidence: Evidence, of: Of) -> Measurement:
     begins_at = text(of, "after", "stream.opened")
     last_ns = evidence.span_ns()[1]
     chosen = {name: value for name, value in of.items() if name != "after"}
-    parts, told = [], []
-    for client in clients(evidence, of):
+    parts, notes = [], []
+    for client in subscribers(evidence, chosen):
         begin = _first_about(evidence, begins_at, client, of)
         received = selected(evidence, {**chosen, "client": client}).received_ns
         later = received[received >= begin]
         if len(later):
             parts.append(Interval.exactly((int(later[0]) - begin) / NS_PER_S))
+            notes.append(f"{client} waited {parts[-1].low:.3g} s for its first delivery after {begins_at}")
         else:
             parts.append(Interval((last_ns - begin) / NS_PER_S, math.inf))
-            told.append(f"nothing was delivered to {client} after {begins_at}")
-    return Measurement.each(parts, "; ".join(told))
+            notes.append(f"nothing was delivered to {client} after {begins_at}")
+    return Measurement.each(parts, notes)
 
 
 def rate_per_s(evidence: Evidence, of: Of) -> Measurement:
     """Deliveries a second at each selected client, over the window or from the first to the last."""
-    parts = []
-    for client in clients(evidence, of):
+    parts, names = [], subscribers(evidence, of)
+    for client in names:
         rows = selected(evidence, {**of, "client": client})
         bounded = any(name in of for name in ("window", "after"))
         chosen = closed(evidence, spans(evidence, of), rows.received_ns)
         length_s = sum(end - begin for begin, end in chosen) / NS_PER_S
         arrived = len(rows) if bounded else len(rows) - 1
         parts.append(Interval.exactly(max(arrived, 0) / length_s if length_s > 0 else 0.0))
-    return Measurement.each(parts)
+    return Measurement.each(parts, (f"{name} got {part.low:.4g}/s" for name, part in zip(names, parts, strict=True)))
 
 
 def _first_about(evidence: Evidence, name: str, client: str, of: Of) -> int:
@@ -156,16 +157,14 @@ def _resolved(rows: MessageTable) -> MessageTable:
 def _repeats(evidence: Evidence, rows: MessageTable, polled: bool) -> Mask:
     """Rows that repeat an earlier one of their subscription; on polled streams not the latest state sent again."""
     repeats = np.zeros(len(rows), np.bool_)
-    seen: set[tuple[int, int, int, int]] = set()
-    latest: dict[tuple[int, int, int, int], int] = {}
     lenient = rows.stream.one_of(rows.stream.names if polled else polled_streams(evidence))
-    columns = (rows.client.codes, rows.stream.codes, rows.subscription, rows.serial, rows.key.codes, lenient)
-    table = zip(*(column.tolist() for column in columns), strict=True)
-    for row, (client, stream, epoch, serial, key, is_polled) in enumerate(table):
-        update, subject = (client, stream, epoch, serial), (client, stream, epoch, key)
-        repeats[row] = update in seen and not (is_polled and latest.get(subject) == serial)
-        seen.add(update)
-        latest[subject] = serial
+    subscription = (rows.client.codes, rows.stream.codes, rows.subscription)
+    for same_update in groups(*subscription, rows.serial):
+        repeats[same_update[1:]] = True
+    if lenient.any():
+        for same_subject in groups(*subscription, rows.key.codes):
+            unchanged = np.diff(rows.serial[same_subject], prepend=-1) == 0
+            repeats[same_subject] &= ~(unchanged & lenient[same_subject])
     return repeats
 
 
@@ -174,7 +173,7 @@ def polled_streams(evidence: Evidence) -> tuple[str, ...]:
     return tuple(fact.subject for fact in evidence.facts if fact.name == "cadence.polled" and fact.value == 1)
 
 
-def _groups(*columns: np.ndarray[tuple[int], np.dtype[np.integer]]) -> list[np.ndarray[tuple[int], np.dtype[np.intp]]]:
+def groups(*columns: np.ndarray[tuple[int], np.dtype[np.integer]]) -> list[np.ndarray[tuple[int], np.dtype[np.intp]]]:
     """Positions of the rows that agree in all columns, in their order."""
     order = np.lexsort(columns)
     if not len(order):
