@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import date
 from pathlib import Path
 
 import jsonschema
@@ -11,11 +12,15 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from harness.evidence.evidence import Evidence
 from harness.spec.acceptance import Counts
 from harness.spec.case import Case, Criterion, Group, Level, Op, Priority
 from harness.spec.loader import case_files, load_acceptance, load_cases
 from harness.spec.schema import MODELS, main, stale
 from harness.spec.yaml_source import read
+from harness.verdict.judge import judge
+from harness.verdict.provable import refusals
+from harness.verdict.verdict import Status
 
 pytestmark = pytest.mark.self
 
@@ -191,3 +196,17 @@ def test_the_acceptance_file_validates_against_the_published_schema() -> None:
 
 def test_every_model_has_a_published_schema() -> None:
     assert {path.name for path in (SPECS / "schema").iterdir()} == {name for name, _ in MODELS}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_every_criterion_uses_the_vocabulary_and_can_be_proven(case: Case) -> None:
+    assert refusals(case) == []
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_trial_in_which_nothing_happened_passes_no_case(case: Case) -> None:
+    verdict = judge(case, [Evidence.of()] * case.trials, today=date(2030, 1, 1))
+    assert verdict.status is not Status.PASS
+    by_level = {finding.criterion: finding.status for finding in verdict.findings}
+    proofs = {criterion.id for criterion in of_level(case, Level.PROOF)}
+    assert all(by_level[proof] is not Status.PASS for proof in proofs if "stayed-away" not in proof)
