@@ -19,6 +19,8 @@ KEEPALIVE_S = 310.0
 """Just beyond the 5 minutes that a Go server allows by default: pings more often than that are answered
 with GOAWAY "too_many_pings", and the harness would have caused the outage that it then reports."""
 
+KEEPALIVE_ANSWER_S = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class Tls:
@@ -29,7 +31,11 @@ class Tls:
 
 
 def channel_options(tls: Tls | None, keepalive_s: float) -> Options:
-    """Channel options: one connection of its own, no gRPC retries, small reconnect back-off, fixed windows."""
+    """Channel options: one connection of its own, no gRPC retries, small reconnect back-off, fixed windows.
+
+    A silent peer is given up `keepalive_s` after its last byte plus as long again, 10 s at most.
+    """
+    answer_ms = int(min(keepalive_s, KEEPALIVE_ANSWER_S) * 1000)
     options: Options = (
         # Each channel dials for itself: connections are counted, and a fresh attempt must be fresh.
         ("grpc.use_local_subchannel_pool", 1),
@@ -38,7 +44,9 @@ def channel_options(tls: Tls | None, keepalive_s: float) -> Options:
         ("grpc.min_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 100),
         ("grpc.keepalive_time_ms", int(keepalive_s * 1000)),
-        ("grpc.keepalive_timeout_ms", 10_000),
+        # Both: the first alone leaves a silent peer unnoticed for the ping timeout's own default, a minute.
+        ("grpc.keepalive_timeout_ms", answer_ms),
+        ("grpc.http2.ping_timeout_ms", answer_ms),
         # A quiet half hour must not look like a lost connection.
         ("grpc.client_idle_timeout_ms", 2**31 - 1),
         # Without bandwidth probing the stream window stays at 64 KiB, so a reader that stops is felt soon.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 import subprocess
 import sys
@@ -216,14 +217,38 @@ def test_gives_up_after_ten_attempts_of_an_outage_and_says_so_to_the_stream() ->
     run(story())
 
 
-def test_a_killed_connector_process_is_survived() -> None:
-    def start(*arguments: str) -> tuple[subprocess.Popen[str], int]:
-        script = Path(__file__).with_name("scripted.py")
-        command = [sys.executable, "-c", _RUN_AS_MODULE, str(script.parent), *arguments]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        return process, int(process.stdout.readline())
+def start(*arguments: str) -> tuple[subprocess.Popen[str], int]:
+    """A scripted connector in a process of its own, and its port."""
+    command = [sys.executable, "-c", _RUN_AS_MODULE, str(Path(__file__).parent), *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    return process, int(process.stdout.readline())
 
+
+def test_a_silent_connector_is_noticed_by_keepalive() -> None:
+    async def story() -> None:
+        sink, patient = Sink(), Backoff(first_s=0.1, connect_limit_s=1, stream_limit_s=0.2)
+        process, port = start()
+        try:
+            silent = RemoteExchange(
+                f"127.0.0.1:{port}", name="c1", record=sink, backoff=patient, deadline_s=1, keepalive_s=1
+            )
+            async with silent as exchange:
+                prices = exchange.prices(["BTCUSDT"]).start()
+                assert await prices.wait_received(3, LIMIT_S)
+                process.send_signal(signal.SIGSTOP)
+                await eventually(lambda: bool(sink.marks("client.disconnected")))
+                process.send_signal(signal.SIGCONT)
+                assert await prices.wait_received(prices.received + 3, LIMIT_S)
+                assert (prices.live, prices.subscription) == (1, 2)
+        finally:
+            process.kill()
+            process.communicate(timeout=LIMIT_S)
+
+    run(story())
+
+
+def test_a_killed_connector_process_is_survived() -> None:
     async def story() -> None:
         sink, patient = Sink(), Backoff(first_s=0.1, connect_limit_s=1, stream_limit_s=0.2)
         first, port = start()
