@@ -37,11 +37,23 @@ class Engine:
                 asking.close()
             return cls(docker.from_env(timeout=ANSWER_LIMIT_S)), ""
         except (docker.errors.DockerException, requests.RequestException, OSError) as error:
-            return None, f"no Docker engine answers ({_reason(error)}): start one or use --launcher process"
+            return None, f"no Docker engine answers ({reason_of(error)}): start one or use --launcher process"
 
     def close(self) -> None:
         """Let go of its connections."""
         self.client.close()
+
+    def digest_of(self, image: str) -> str:
+        """The id of an image that is present; empty when it is not."""
+        try:
+            return self.client.images.get(image).id or ""
+        except docker.errors.ImageNotFound:
+            return ""
+
+    def untag(self, image: str) -> None:
+        """Remove an image's name, and the image with its last one; one in use stays."""
+        with contextlib.suppress(docker.errors.APIError):
+            self.client.images.remove(image)
 
     def remove_labelled(self, wanted: Callable[[Mapping[str, str]], bool]) -> list[tuple[str, str, str]]:
         """Remove the containers, networks and volumes whose labels are `wanted`: (kind, name, owner) of each."""
@@ -67,6 +79,7 @@ class Engine:
         return removed
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """The first line of what the engine (or the way to it) said."""
     lines = str(error).strip().splitlines()
     return lines[0][:200] if lines else type(error).__name__

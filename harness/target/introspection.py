@@ -33,6 +33,13 @@ _PROMETHEUS = {
     "process_open_fds": ("descriptors", "descriptors"),
     "process_resident_memory_bytes": ("rss", "bytes"),
 }
+_REFERENCE = {
+    "runtime_units": ("runtime_units", "tasks+threads"),
+    "threads": ("os_threads", "threads"),
+    "descriptors": ("descriptors", "descriptors"),
+    "rss": ("rss_bytes", "bytes"),
+    "subscriptions": ("subscriptions_total", "subscriptions"),
+}
 Values = dict[str, tuple[float, str]]
 """Probe name without the service -> value and unit."""
 
@@ -59,18 +66,12 @@ def parse_prometheus(text: str) -> Values:
 
 
 def parse_reference(text: str) -> Values:
-    """The reference stack's JSON: tasks, threads, descriptors, rss_bytes, subscriptions. Raises ValueError."""
+    """The reference stack's JSON: runtime_units, os_threads, descriptors, … Raises ValueError."""
     page = json.loads(text)
     if not isinstance(page, dict):
         raise ValueError("not a JSON object")
     try:
-        return {
-            "runtime_units": (float(page["tasks"]) + float(page["threads"]), "tasks+threads"),
-            "threads": (float(page["threads"]), "threads"),
-            "descriptors": (float(page["descriptors"]), "descriptors"),
-            "rss": (float(page["rss_bytes"]), "bytes"),
-            "subscriptions": (float(page["subscriptions"]), "subscriptions"),
-        }
+        return {probe: (float(page[field]), unit) for probe, (field, unit) in _REFERENCE.items()}
     except (KeyError, TypeError) as error:
         raise ValueError(f"{error} is missing or no number") from None
 

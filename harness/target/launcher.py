@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from harness.evidence.records import Record
 from harness.target.credentials import Credentials as Credentials
 from harness.target.profile import Profile, ServiceProfile
 from harness.target.service import Service
@@ -91,9 +92,28 @@ def venue_command(exchange: str, profile: str, seed: int, host: str, port: str, 
 VENUE_SERVICE = ServiceProfile(ports={"grpc": VENUE_PORT, "control": VENUE_CONTROL_PORT}, ready_s=30.0)
 
 
-def free_log_path(logs: Path, name: str) -> Path:
-    """logs/NAME.log, or NAME-2.log and so on when an earlier service of that name has one."""
-    path, number = logs / f"{name}.log", 2
+LogPath = Callable[[str], Path]
+"""Where the log of a service of that name goes, as the run's record arranges it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LauncherFactory:
+    """A means of starting that was chosen and found to work; `make` gives each trial a launcher of its own.
+
+    `name`: process, container or attached; `reason`: why it was chosen, for the user; `target_version`: what is
+    under test, as far as it can be told (a digest of the program or the image).
+    """
+
+    name: str
+    reason: str
+    target_version: str
+    make: Callable[[str, LogPath, Callable[[Record], None]], Launcher]
+    """run id, log paths, record callback -> a launcher."""
+
+
+def free_log_path(log_path: LogPath, name: str) -> Path:
+    """The path for NAME, or NAME-2 and so on when an earlier service of that name has one."""
+    path, number = log_path(name), 2
     while path.exists():
-        path, number = logs / f"{name}-{number}.log", number + 1
+        path, number = log_path(f"{name}-{number}"), number + 1
     return path

@@ -9,7 +9,6 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from harness.evidence.clock import monotonic_s
@@ -27,15 +26,6 @@ from harness.target.owner import (
 
 GONE_LIMIT_S = 5.0
 POLL_S = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class Removed:
-    """One thing that a sweep removed. kind: process, container, network, volume or folder."""
-
-    kind: str
-    what: str
-    owner: str
 
 
 def environment_of(pid: int) -> dict[str, str]:
@@ -73,9 +63,10 @@ def kill_processes(wanted: Callable[[Mapping[str, str]], bool], limit_s: float =
     return killed
 
 
-def sweep() -> tuple[Removed, ...]:
+def sweep() -> tuple[str, ...]:
     """Remove what owners that no longer live have left: processes, containers, networks, volumes, folders.
 
+    Returns what it removed, one phrase each.
     Other living runs are not touched. Bounded; an engine that does not answer is passed over.
     """
     removed = _sweep_processes(lambda tags: orphaned(tags, ENV_OWNER, ENV_PLACE))
@@ -84,7 +75,7 @@ def sweep() -> tuple[Removed, ...]:
     return tuple(removed)
 
 
-def remove_all_of(owner: Owner) -> tuple[Removed, ...]:
+def remove_all_of(owner: Owner) -> tuple[str, ...]:
     """Remove everything that `owner` started, living or not: the last resort at this process's own end."""
     removed = _sweep_processes(lambda tags: tags.get(ENV_OWNER) == str(owner))
     removed += _sweep_engine(lambda labels: labels.get(LABEL_OWNER) == str(owner))
@@ -92,14 +83,14 @@ def remove_all_of(owner: Owner) -> tuple[Removed, ...]:
     return tuple(removed)
 
 
-def _sweep_processes(wanted: Callable[[Mapping[str, str]], bool]) -> list[Removed]:
+def _sweep_processes(wanted: Callable[[Mapping[str, str]], bool]) -> list[str]:
     owners = {pid: environment_of(pid).get(ENV_OWNER, "") for pid in tagged_processes(wanted)}
     if not owners:
         return []
-    return [Removed("process", str(pid), owners.get(pid, "")) for pid in kill_processes(wanted)]
+    return [f"process {pid} of owner {owners.get(pid, '?')}" for pid in kill_processes(wanted)]
 
 
-def _sweep_engine(wanted: Callable[[Mapping[str, str]], bool]) -> list[Removed]:
+def _sweep_engine(wanted: Callable[[Mapping[str, str]], bool]) -> list[str]:
     # Imported here: a machine without an engine should not wait for the engine's library at every start.
     from harness.target.engine import Engine
 
@@ -107,12 +98,12 @@ def _sweep_engine(wanted: Callable[[Mapping[str, str]], bool]) -> list[Removed]:
     if engine is None:
         return []
     try:
-        return [Removed(kind, name, owner) for kind, name, owner in engine.remove_labelled(wanted)]
+        return [f"{kind} {name} of owner {owner}" for kind, name, owner in engine.remove_labelled(wanted)]
     finally:
         engine.close()
 
 
-def _sweep_folders() -> list[Removed]:
+def _sweep_folders() -> list[str]:
     removed = []
     root = scratch_root()
     for folder in sorted(root.iterdir()) if root.is_dir() else []:
@@ -123,7 +114,7 @@ def _sweep_folders() -> list[Removed]:
             continue  # being made or being removed
         if orphaned(tags, ENV_OWNER, ENV_PLACE):
             shutil.rmtree(folder, ignore_errors=True)
-            removed.append(Removed("folder", str(folder), owner))
+            removed.append(f"folder {folder}")
     return removed
 
 

@@ -24,13 +24,13 @@ SAID_CHARS = 300
 class Log:
     """Append lines from any thread; `path` holds all lines of all starts of the service.
 
-    `masked` texts are replaced by `***`, and so are their JSON- and URL-quoted spellings. `leaks` counts
+    `masked` texts are replaced by `***`, and so are their JSON- and URL-quoted spellings. `secrets_masked` counts
     the lines that held one of `secrets`: the file cannot show it any more, a criterion may need it.
     """
 
     def __init__(self, path: Path, *, secrets: Iterable[str] = (), masked: Iterable[str] = ()) -> None:
         self.path = path
-        self.leaks = 0
+        self.secrets_masked = 0
         self._secrets = _spellings(secrets)
         self._masked = tuple(sorted({*self._secrets, *_spellings(masked)}, key=len, reverse=True))
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
@@ -51,7 +51,7 @@ class Log:
         for secret in self._masked:
             text = text.replace(secret, MASK)
         with self._lock:
-            self.leaks += leaked
+            self.secrets_masked += leaked
             self._tail.append(text)
             with self.path.open("a", encoding="utf-8", errors="replace") as file:
                 file.write(f"{_stamp(t_ns or now_ns())} {text}\n")

@@ -6,13 +6,13 @@ import contextlib
 import sys
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from harness.evidence.records import Record
 from harness.target.credentials import Credentials
 from harness.target.errors import PortTakenError, TargetError
 from harness.target.launcher import (
     VENUE_SERVICE,
+    LogPath,
     Venue,
     free_log_path,
     key_list,
@@ -32,14 +32,16 @@ PORT_TRIES = 3
 
 
 class ProcessLauncher:
-    """See `launcher.Launcher`. `logs`: the folder for the services' logs; `run`: the label that everything carries."""
+    """See `launcher.Launcher`. `run`: the label that everything carries."""
 
     kind = "process"
 
-    def __init__(self, profile: Profile, logs: Path, run: str, record: Callable[[Record], None] = nobody) -> None:
+    def __init__(
+        self, profile: Profile, run: str, log_path: LogPath, record: Callable[[Record], None] = nobody
+    ) -> None:
         self.profile = profile
         self.record = record
-        self._logs = logs
+        self._log_path = log_path
         self._tag = Tag.of(run)
         self._started: list[ProcessService] = []
         remove_at_exit(self._tag.owner)
@@ -125,7 +127,7 @@ class ProcessLauncher:
         *,
         speaks_grpc: bool = True,
     ) -> ProcessService:
-        log = Log(free_log_path(self._logs, name), secrets=recipe.secrets, masked=recipe.masked)
+        log = Log(free_log_path(self._log_path, name), secrets=recipe.secrets, masked=recipe.masked)
         service = ProcessService(name, profile, recipe, ports, log, self._tag, self.record, speaks_grpc=speaks_grpc)
         self._started.append(service)
         return service

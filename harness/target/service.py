@@ -112,7 +112,7 @@ class Service(Killable, Restartable, Pausable, Inspectable, Protocol):
         ...
 
     @property
-    def leaks(self) -> int:
+    def secrets_masked(self) -> int:
         """Number of log lines that held a secret before it was masked."""
         ...
 

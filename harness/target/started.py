@@ -222,9 +222,9 @@ class StartedService(abc.ABC):
         return self._log.path
 
     @property
-    def leaks(self) -> int:
+    def secrets_masked(self) -> int:
         """See `service.Service`."""
-        return self._log.leaks
+        return self._log.secrets_masked
 
     def log_text(self) -> str:
         """See `service.Service`."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import yaml
 
 from harness.evidence.records import Mark, Record
+from harness.target.container_launcher import ContainerLauncher, Images
+from harness.target.launcher import Launcher
+from harness.target.owner import start_time_ticks
 from harness.target.process_launcher import ProcessLauncher
 from harness.target.profile import Profile, load_profile
 
@@ -17,6 +22,12 @@ def small_profile(folder: Path, *ways: str, **changes: object) -> Path:
     """Write the profile of the small server; `ways` are its misbehaviours, `changes` replace service keys."""
     service: dict[str, object] = {
         "command": ["{python}", str(PROGRAMS / "small_server.py"), *ways],
+        "build": {
+            "dockerfile": str(PROGRAMS / "Dockerfile"),
+            "requirements": str(PROGRAMS / "requirements.txt"),
+            "copies": [str(PROGRAMS / "small_server.py")],
+        },
+        "arguments": list(ways),
         "environment": {
             "PORT": "{grpc_port}",
             "INTROSPECTION_PORT": "{introspection_port}",
@@ -42,17 +53,37 @@ class Workshop:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.records: list[Record] = []
-        self._launchers: list[ProcessLauncher] = []
+        self.image = ""
+        """Of the small server, where there is a Docker engine."""
+        self._launchers: list[Launcher] = []
 
     def profile(self, *ways: str, **changes: object) -> Profile:
         """The small server that behaves in these ways."""
         return load_profile(str(small_profile(self.folder, *ways, **changes)))
 
-    def launcher(self, *ways: str, **changes: object) -> ProcessLauncher:
+    def processes(self, *ways: str, **changes: object) -> ProcessLauncher:
         """A process launcher of it."""
-        launcher = ProcessLauncher(self.profile(*ways, **changes), self.folder / "logs", "test", self.records.append)
+        launcher = ProcessLauncher(self.profile(*ways, **changes), "test", self.log_path, self.records.append)
         self._launchers.append(launcher)
         return launcher
+
+    def containers(self, *ways: str, **changes: object) -> ContainerLauncher:
+        """A container launcher of it."""
+        environment = {"HOST": "0.0.0.0", "PORT": "{grpc_port}", "INTROSPECTION_PORT": "{introspection_port}"}
+        environment |= {"API_KEY": "{api_key}", "API_SECRET": "{api_secret}"}
+        profile = self.profile(*ways, **{"environment": environment, **changes})
+        images = Images(self.image, self.image)
+        launcher = ContainerLauncher(profile, images, "test", self.log_path, self.records.append)
+        self._launchers.append(launcher)
+        return launcher
+
+    def launcher(self, kind: str, *ways: str, **changes: object) -> Launcher:
+        """`process` or `container`."""
+        return self.processes(*ways, **changes) if kind == "process" else self.containers(*ways, **changes)
+
+    def log_path(self, name: str) -> Path:
+        """As a run's record arranges it."""
+        return self.folder / "logs" / f"{name}.log"
 
     def marks(self, name: str) -> list[Mark]:
         """The marks of that name so far."""
@@ -62,3 +93,27 @@ class Workshop:
         """Close every launcher."""
         for launcher in self._launchers:
             await launcher.close()
+
+
+Play = Callable[[Callable[[], Awaitable[None]]], None]
+"""What the fixture `play` is."""
+
+
+def gone(pid: int) -> bool:
+    """Whether no living process has that number."""
+    return start_time_ticks(pid) is None
+
+
+def endpoint(address: str) -> tuple[str, int]:
+    """host:port as sockets want it."""
+    host, _, port = address.rpartition(":")
+    return host, int(port)
+
+
+def accepts(address: str) -> bool:
+    """Whether something accepts a connection there."""
+    try:
+        with socket.create_connection(endpoint(address), timeout=1):
+            return True
+    except OSError:
+        return False

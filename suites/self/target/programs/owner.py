@@ -11,7 +11,7 @@ from harness.target.profile import load_profile
 
 
 async def main(profile: str, logs: str) -> None:
-    launcher = ProcessLauncher(load_profile(profile), Path(logs), "owned")
+    launcher = ProcessLauncher(load_profile(profile), "owned", lambda name: Path(logs, f"{name}.log"))
     service = await launcher.start_connector("mock")
     sys.stdout.write(f"{service.pid}\n")
     sys.stdout.flush()

@@ -23,7 +23,13 @@ class Page(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        numbers = {"tasks": 3, "threads": 2, "descriptors": 9, "rss_bytes": 1 << 20, "subscriptions": 4}
+        numbers = {
+            "runtime_units": 5,
+            "os_threads": 2,
+            "descriptors": 9,
+            "rss_bytes": 1 << 20,
+            "subscriptions_total": 4,
+        }
         body = json.dumps(numbers).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -69,12 +75,12 @@ def main() -> int:
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     if "slow" in ways:
         time.sleep(1.0)
-    if not server.add_insecure_port(f"127.0.0.1:{os.environ['PORT']}"):
+    if not server.add_insecure_port(f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ['PORT']}"):
         say("FATAL address already in use")
         return 1
     server.start()
     if "page" in ways:
-        pages = HTTPServer(("127.0.0.1", int(os.environ["INTROSPECTION_PORT"])), Page)
+        pages = HTTPServer((os.environ.get("HOST", "127.0.0.1"), int(os.environ["INTROSPECTION_PORT"])), Page)
         threading.Thread(target=pages.serve_forever, daemon=True).start()
     say("INFO serving")
     stopping.wait()
