@@ -1,0 +1,184 @@
+"""Fault knobs: what to do wrong, for whom, how often and how long; every firing is logged with its time."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+FIRINGS_KEPT = 20_000
+
+
+class FaultKind(StrEnum):
+    """One member a knob. `how` in the comments lists the accepted variants, the first being the default."""
+
+    REFUSE = "refuse"  # new requests and upgrades: 503, reset, hang
+    REFUSE_UPGRADE = "refuse_upgrade"  # 503, reset
+    STALL_UPGRADE = "stall_upgrade"  # accept TCP, never answer the handshake
+    DROP_SOCKETS = "drop_sockets"  # at once: close, no_close_frame, reset, black_hole
+    NATIVE_ERROR = "native_error"  # `code`, `message`, optional `status`
+    HTTP_STATUS = "http_status"  # `status`; how: html, empty, truncated, json, native
+    DELAY = "delay"  # `delay_s`; how: before, after (the booking)
+    EOF_AFTER_ACCEPT = "eof_after_accept"  # the order is booked, no reply; how: close, reset
+    IGNORE_PING = "ignore_ping"
+    EXPIRE_LISTEN_KEY = "expire_listen_key"  # at once: event, no_event
+    SILENCE = "silence"  # no data while pings are answered
+    DUPLICATE = "duplicate"  # an event twice
+    LOSE = "lose"  # an event not at all
+    REORDER = "reorder"  # an event after the next one of its channel
+    SKEW = "skew"  # `delay_s` ahead, negative behind
+    MAINTENANCE = "maintenance"  # REST 503, upgrades refused, sockets closed
+    DELAY_LOGIN = "delay_login"  # `delay_s`
+    REJECT_LOGIN = "reject_login"
+    REFUSE_SUBSCRIBE = "refuse_subscribe"
+
+
+EVENT_KINDS = (FaultKind.SILENCE, FaultKind.LOSE, FaultKind.DUPLICATE, FaultKind.REORDER)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a fault applies to; an empty field means any. `path` matches as a prefix of the native path."""
+
+    path: str = ""
+    method: str = ""
+    channel: str = ""
+    key: str = ""
+    symbol: str = ""
+    sockets: str = ""
+    """For sockets: public or private."""
+
+    def covers(self, where: Scope) -> bool:
+        """Whether an occurrence at `where` is inside this scope."""
+        return (
+            where.path.startswith(self.path)
+            and self.method in ("", where.method)
+            and self.channel in ("", where.channel)
+            and self.key in ("", where.key)
+            and self.symbol in ("", where.symbol)
+            and self.sockets in ("", where.sockets)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """One fault to cause. Times in seconds from when it is set; `count` None: no limit."""
+
+    kind: FaultKind
+    scope: Scope = Scope()
+    how: str = ""
+    count: int | None = None
+    probability: float = 1.0
+    after_s: float = 0.0
+    for_s: float | None = None
+    every_s: float = 0.0
+    """Faults that are an act (drop, expire): again after so many seconds; 0: once."""
+    delay_s: float = 0.0
+    code: int = 0
+    message: str = ""
+    status: int = 0
+    retry_after_s: int | None = None
+
+
+@dataclass(slots=True)
+class Fault:
+    """A knob that was set. Times in Unix ns; `healed_ns` 0 while it stands."""
+
+    handle: int
+    knob: Knob
+    set_ns: int
+    begin_ns: int
+    end_ns: int | None
+    healed_ns: int = 0
+    fired: int = 0
+
+    def stands(self, now_ns: int) -> bool:
+        """Whether it may fire now."""
+        if self.healed_ns or now_ns < self.begin_ns or (self.end_ns is not None and now_ns >= self.end_ns):
+            return False
+        return self.knob.count is None or self.fired < self.knob.count
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """A fault bit: when, and what it hit."""
+
+    t_ns: int
+    handle: int
+    kind: FaultKind
+    subject: str
+
+
+class Faults:
+    """All knobs of one venue. `fires` is asked wherever something could go wrong."""
+
+    def __init__(self, seed: int, now_ns: Callable[[], int]) -> None:
+        self._now_ns = now_ns
+        self._rng = random.Random(f"{seed}:faults")
+        self._standing: dict[FaultKind, list[Fault]] = {}
+        self.all: list[Fault] = []
+        self.firings: deque[Firing] = deque(maxlen=FIRINGS_KEPT)
+
+    def set(self, knob: Knob) -> Fault:
+        """From now (or `after_s` later) on it may fire."""
+        now_ns = self._now_ns()
+        begin_ns = now_ns + int(knob.after_s * 1e9)
+        end_ns = None if knob.for_s is None else begin_ns + int(knob.for_s * 1e9)
+        fault = Fault(len(self.all) + 1, knob, now_ns, begin_ns, end_ns)
+        self.all.append(fault)
+        self._standing.setdefault(knob.kind, []).append(fault)
+        return fault
+
+    def heal(self, handle: int) -> Fault:
+        """KeyError when there never was such a fault; healing twice changes nothing."""
+        if not 1 <= handle <= len(self.all):
+            raise KeyError(f"no fault {handle}: {len(self.all)} were set so far")
+        fault = self.all[handle - 1]
+        standing = self._standing.get(fault.knob.kind, [])
+        if fault in standing:
+            standing.remove(fault)
+        if not fault.healed_ns:
+            now_ns = self._now_ns()
+            # One that ran out healed when its time was over, not when somebody said so.
+            fault.healed_ns = now_ns if fault.end_ns is None else min(now_ns, fault.end_ns)
+        return fault
+
+    def heal_all(self) -> list[Fault]:
+        """Every fault that still stands."""
+        return [self.heal(fault.handle) for fault in self.all if not fault.healed_ns]
+
+    def standing_on_events(self) -> bool:
+        """Cheap question before an expensive one: whether any knob on single events is set."""
+        return any(self._standing.get(kind) for kind in EVENT_KINDS)
+
+    @property
+    def standing(self) -> bool:
+        """Whether any knob at all is set."""
+        return any(self._standing.values())
+
+    def fires(self, kind: FaultKind, where: Scope, subject: str = "", hows: tuple[str, ...] = ()) -> Fault | None:
+        """The first standing fault of this kind whose scope covers `where`, counted and logged; else None.
+
+        `hows`: only faults of these variants, any when empty.
+        """
+        standing = self._standing.get(kind)
+        if not standing:
+            return None
+        now_ns = self._now_ns()
+        for fault in standing:
+            if hows and fault.knob.how not in hows:
+                continue
+            if not fault.stands(now_ns) or not fault.knob.scope.covers(where):
+                continue
+            if fault.knob.probability < 1.0 and self._rng.random() >= fault.knob.probability:
+                continue
+            self.fired(fault, subject or where.path or where.channel)
+            return fault
+        return None
+
+    def fired(self, fault: Fault, subject: str) -> None:
+        """Log one firing."""
+        fault.fired += 1
+        self.firings.append(Firing(self._now_ns(), fault.handle, fault.knob.kind, subject))

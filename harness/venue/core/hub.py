@@ -1,0 +1,201 @@
+"""Who listens to what: sockets, the channels they subscribed to, and the one place where frames go out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from harness.venue.core.faults import FaultKind, Faults, Scope
+from harness.venue.core.meters import Meters
+
+TEXT, CLOSE, PONG, PING = 0x1, 0x8, 0xA, 0x9
+MAX_BUFFERED_BYTES = 64 * 1024 * 1024
+"""A socket whose client reads too slowly is cut off here, as venues do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """What a socket can subscribe to. `variant`: whatever else changes the frame's text."""
+
+    name: str
+    symbol: str = ""
+    account: str = ""
+    variant: str = ""
+
+
+class Wire(Protocol):
+    """The TCP side of a socket."""
+
+    def write(self, data: bytes) -> None:
+        """Send these bytes."""
+        ...
+
+    def buffered_bytes(self) -> int:
+        """Written but not yet taken by the client."""
+        ...
+
+    def end(self, how: str) -> None:
+        """How: close (FIN), reset (RST) or black_hole (stop reading, keep the connection)."""
+        ...
+
+
+def frame(opcode: int, payload: bytes) -> bytes:
+    """One unmasked, final WebSocket frame."""
+    size = len(payload)
+    if size < 126:
+        return bytes((0x80 | opcode, size)) + payload
+    if size < 65536:
+        return bytes((0x80 | opcode, 126)) + size.to_bytes(2, "big") + payload
+    return bytes((0x80 | opcode, 127)) + size.to_bytes(8, "big") + payload
+
+
+@dataclass(eq=False, slots=True)
+class Socket:
+    """One client connection. Times in Unix ns."""
+
+    number: int
+    path: str
+    wire: Wire
+    opened_ns: int
+    kind: str = "public"
+    key: str = ""
+    account: str = ""
+    wrapped: bool = False
+    """Dialect's own: events travel inside an envelope."""
+    listen_key: str = ""
+    """Dialect's own: the temporary key this socket listens by."""
+    channels: set[Channel] = field(default_factory=set)
+    black_holed: bool = False
+    frames: int = 0
+    last_heard_ns: int = 0
+    last_ping_ns: int = 0
+    longest_ping_gap_ns: int = 0
+    ended: str = ""
+    """How it was cut by this side, empty while it was not."""
+
+    def send(self, text: str) -> None:
+        """Send one text frame."""
+        self.write(frame(TEXT, text.encode()))
+
+    def write(self, data: bytes) -> None:
+        """Send a finished frame, unless the socket is cut."""
+        if self.black_holed or self.ended:
+            return
+        if self.wire.buffered_bytes() > MAX_BUFFERED_BYTES:
+            self.end("reset")
+            return
+        self.frames += 1
+        self.wire.write(data)
+
+    def end(self, how: str, code: int = 1001) -> None:
+        """How: close (with a close frame), no_close_frame, reset, black_hole."""
+        if self.ended or self.black_holed:
+            return
+        if how == "black_hole":
+            self.black_holed = True
+            self.wire.end("black_hole")
+            return
+        if how == "close":
+            self.wire.write(frame(CLOSE, code.to_bytes(2, "big")))
+        self.ended = how
+        self.wire.end("reset" if how == "reset" else "close")
+
+
+class Hub:
+    """All open sockets of a venue."""
+
+    def __init__(self, faults: Faults, meters: Meters, now_ns: Callable[[], int]) -> None:
+        self._faults = faults
+        self._meters = meters
+        self._now_ns = now_ns
+        self._numbers = 0
+        self.sockets: dict[int, Socket] = {}
+        self._subscribers: dict[Channel, dict[int, Socket]] = {}
+        self._by_topic: dict[str, dict[Channel, None]] = {}
+        self._held: dict[Channel, bytes] = {}
+
+    def opened(self, path: str, wire: Wire) -> Socket:
+        """A client completed its handshake."""
+        self._numbers += 1
+        now_ns = self._now_ns()
+        socket = Socket(self._numbers, path, wire, now_ns, last_heard_ns=now_ns)
+        self.sockets[socket.number] = socket
+        self._meters.socket_opened(socket.path, socket.kind, socket.key, now_ns)
+        return socket
+
+    def identify(self, socket: Socket, key: str, account: str) -> None:
+        """The socket now belongs to a key."""
+        self._meters.socket_changed(socket.path, (socket.kind, socket.key), ("private", key))
+        socket.kind, socket.key, socket.account = "private", key, account
+
+    def closed(self, socket: Socket, code: int | None) -> None:
+        """The connection is over, however it ended; what it subscribed to goes with it."""
+        for channel in list(socket.channels):
+            self.unsubscribe(socket, channel)
+        if self.sockets.pop(socket.number, None) is not None:
+            self._meters.socket_closed(socket, code, self._now_ns())
+
+    def subscribe(self, socket: Socket, channel: Channel) -> None:
+        """Twice is once."""
+        if channel in socket.channels:
+            return
+        socket.channels.add(channel)
+        self._subscribers.setdefault(channel, {})[socket.number] = socket
+        self._by_topic.setdefault(channel.symbol or channel.account, {})[channel] = None
+        self._meters.subscription_adds += 1
+
+    def unsubscribe(self, socket: Socket, channel: Channel) -> None:
+        """Nothing happens when it was not subscribed."""
+        if channel not in socket.channels:
+            return
+        socket.channels.discard(channel)
+        subscribers = self._subscribers[channel]
+        subscribers.pop(socket.number, None)
+        if not subscribers:
+            del self._subscribers[channel]
+            del self._by_topic[channel.symbol or channel.account][channel]
+            self._held.pop(channel, None)
+        self._meters.subscription_removes += 1
+
+    def wanted(self, topic: str) -> list[Channel]:
+        """Channels of a symbol (or an account; empty: of all symbols) that somebody listens to."""
+        return list(self._by_topic.get(topic, ()))
+
+    def listeners(self, channel: Channel) -> Iterator[Socket]:
+        """The sockets subscribed to a channel."""
+        return iter(list(self._subscribers.get(channel, {}).values()))
+
+    def publish(self, channel: Channel, text: str, streams: tuple[str, ...], symbol: str = "") -> None:
+        """Send one event, rendered once, to every subscriber; faults on single events bite here."""
+        sockets = self._subscribers.get(channel)
+        if not sockets:
+            return
+        data = frame(TEXT, text.encode())
+        if self._faults.standing_on_events():
+            data = self._disturbed(channel, data, streams, symbol, next(iter(sockets.values())))
+            if not data:
+                return
+        for socket in list(sockets.values()):
+            socket.write(data)
+        self._meters.frames_sent += len(sockets)
+
+    def _disturbed(self, channel: Channel, data: bytes, streams: tuple[str, ...], symbol: str, first: Socket) -> bytes:
+        # A scope names either the venue's channel or the core's stream, whichever its author knows.
+        wheres = [
+            Scope(first.path, "", name, first.key, symbol or channel.symbol, first.kind)
+            for name in (channel.name, *streams)
+        ]
+
+        def bites(kind: FaultKind) -> bool:
+            return any(self._faults.fires(kind, where, f"{channel.name} {where.symbol}") for where in wheres)
+
+        if bites(FaultKind.SILENCE) or bites(FaultKind.LOSE):
+            return b""
+        if bites(FaultKind.DUPLICATE):
+            data += data
+        held = self._held.pop(channel, b"")
+        if not held and bites(FaultKind.REORDER):
+            self._held[channel] = data
+            return b""
+        return data + held

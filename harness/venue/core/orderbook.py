@@ -1,0 +1,86 @@
+"""All orders of all accounts by id and by client id; closed ones are kept up to a stated number."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from harness.venue.core.orders import Fill, Order
+
+CLOSED_KEPT = 200_000
+"""Closed orders beyond this many are forgotten, oldest first: they are then unknown to queries."""
+FILLS_KEPT = 5_000
+
+
+class OrderBook:
+    """Ids are consecutive from `first_id`, so that a seed gives the same ids again."""
+
+    def __init__(self, first_id: int) -> None:
+        self._next_id = first_id
+        self._next_trade_id = first_id * 10
+        self._orders: dict[int, Order] = {}
+        self._by_client_id: dict[tuple[str, str], int] = {}
+        self._open: dict[str, dict[int, Order]] = {}
+        self._closed: deque[int] = deque()
+        self._fills: dict[str, deque[Fill]] = {}
+        self.accepted = 0
+
+    def next_id(self) -> int:
+        """Id of the order about to be booked."""
+        return self._next_id
+
+    def next_trade_id(self) -> int:
+        """A fresh trade id."""
+        self._next_trade_id += 1
+        return self._next_trade_id
+
+    def add(self, order: Order) -> None:
+        """Book an order whose id came from `next_id`."""
+        self._next_id = order.order_id + 1
+        self.accepted += 1
+        self._orders[order.order_id] = order
+        self._open.setdefault(order.account, {})[order.order_id] = order
+        if order.client_id:
+            self._by_client_id[order.account, order.client_id] = order.order_id
+
+    def closed(self, order: Order) -> None:
+        """The order is final."""
+        self._open[order.account].pop(order.order_id, None)
+        self._closed.append(order.order_id)
+        if len(self._closed) > CLOSED_KEPT:
+            gone = self._orders.pop(self._closed.popleft())
+            self._by_client_id.pop((gone.account, gone.client_id), None)
+
+    def filled(self, account: str, fill: Fill) -> None:
+        """Keep a fill for the account's history."""
+        self._fills.setdefault(account, deque(maxlen=FILLS_KEPT)).append(fill)
+
+    def by_id(self, account: str, order_id: int) -> Order | None:
+        """The account's order of that id."""
+        order = self._orders.get(order_id)
+        return order if order is not None and order.account == account else None
+
+    def by_client_id(self, account: str, client_id: str) -> Order | None:
+        """The account's order of that client id."""
+        order_id = self._by_client_id.get((account, client_id))
+        return None if order_id is None else self._orders[order_id]
+
+    def any_by_id(self, order_id: int) -> Order | None:
+        """Whoever's order."""
+        return self._orders.get(order_id)
+
+    def open_orders(self, account: str, symbol: str = "") -> list[Order]:
+        """Oldest first."""
+        orders = self._open.get(account, {}).values()
+        return [order for order in orders if not symbol or order.symbol == symbol]
+
+    def all_orders(self, account: str, symbol: str = "") -> list[Order]:
+        """Open and closed ones still kept, oldest first."""
+        return [
+            order
+            for order in self._orders.values()
+            if order.account == account and (not symbol or order.symbol == symbol)
+        ]
+
+    def fills(self, account: str, symbol: str = "") -> list[Fill]:
+        """The latest fills, oldest first."""
+        return [fill for fill in self._fills.get(account, ()) if not symbol or fill.symbol == symbol]

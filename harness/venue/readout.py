@@ -1,0 +1,183 @@
+"""What the control port reads out: the venue's state, meters and fault marks as frozen values."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from harness.venue import state
+from harness.venue.core.account import Account
+from harness.venue.core.candles import INTERVALS_MS
+from harness.venue.core.decimals import ZERO, canonical
+from harness.venue.core.exchange import Exchange
+from harness.venue.core.faults import Fault
+from harness.venue.core.market import Market
+from harness.venue.core.orders import Order
+from harness.venue.venue import Venue
+
+ORDERS_SHOWN = 20_000
+"""All open orders and the latest closed ones up to this many."""
+
+
+def order_state(one: Order) -> state.OrderState:
+    """One order."""
+    ticket = one.ticket
+    return state.OrderState(
+        str(one.order_id), one.client_id, one.account, one.symbol, ticket.side.value, ticket.kind.value,
+        ticket.force.value, canonical(ticket.price), canonical(ticket.qty), canonical(one.executed),
+        canonical(one.average), one.status.value, ticket.reduce_only, one.created_ms, one.updated_ms,
+    )  # fmt: skip
+
+
+def venue_state(exchange: Exchange) -> state.VenueState:
+    """Everything at this moment."""
+    names = list(exchange.accounts)
+    orders = [order for name in names for order in exchange.book.all_orders(name)[-ORDERS_SHOWN:]]
+    return state.VenueState(
+        serial=exchange.ledger.serial,
+        time_ms=exchange.now_ms(),
+        accounts=tuple(_account(exchange, one) for one in exchange.accounts.values()),
+        positions=tuple(one for account in exchange.accounts.values() for one in _positions(exchange, account)),
+        markets=tuple(_market(exchange, one) for one in exchange.markets.values()),
+        open_orders=tuple(order_state(one) for name in names for one in exchange.book.open_orders(name)),
+        orders=tuple(order_state(one) for one in orders),
+    )
+
+
+def _account(exchange: Exchange, one: Account) -> state.AccountState:
+    unrealised = exchange.unrealised(one)
+    maintenance = sum((exchange.maintenance(position) for position in one.positions.values()), ZERO)
+    values: list[Decimal] = [
+        one.wallet, one.wallet + unrealised, exchange.available(one), unrealised, exchange.position_margin(one),
+        maintenance, one.reserved, one.fees, one.discrepancy(),
+    ]  # fmt: skip
+    return state.AccountState(one.name, *(canonical(value) for value in values))
+
+
+def _positions(exchange: Exchange, account: Account) -> list[state.PositionState]:
+    return [
+        state.PositionState(
+            account.name, one.symbol, canonical(one.size), canonical(one.entry),
+            canonical(exchange.markets[one.symbol].mark),
+            canonical(one.unrealised(exchange.markets[one.symbol].mark)), one.leverage, one.margin_type,
+        )
+        for one in account.positions.values()
+        if one.size
+    ]  # fmt: skip
+
+
+def _market(exchange: Exchange, one: Market) -> state.MarketState:
+    instrument = one.instrument
+    return state.MarketState(
+        symbol=instrument.symbol,
+        last=canonical(one.last),
+        bid=canonical(one.bid),
+        ask=canonical(one.ask),
+        mark=canonical(one.mark),
+        funding_rate=canonical(one.funding_rate),
+        next_funding_ms=one.next_funding_ms(exchange.now_ms()),
+        open_interest=canonical(one.open_interest),
+        open_24h=canonical(one.open),
+        volume=canonical(one.volume),
+        turnover=canonical(one.turnover),
+        tick_size=canonical(instrument.tick),
+        step_size=canonical(instrument.step),
+        min_quantity=canonical(instrument.min_qty),
+        min_notional=canonical(instrument.min_notional),
+        price_precision=instrument.price_places,
+        quantity_precision=instrument.qty_places,
+        base_asset=instrument.base,
+        quote_asset=instrument.quote,
+    )
+
+
+def candles(exchange: Exchange, symbol: str, interval: str, limit: int) -> list[state.CandleState]:
+    """The last candles, oldest first."""
+    market = exchange.market(symbol)
+    if interval not in INTERVALS_MS:
+        raise ValueError(f"unknown interval {interval!r}: choose from {', '.join(INTERVALS_MS)}")
+    return [
+        state.CandleState(
+            one.open_ms, canonical(one.open), canonical(one.high), canonical(one.low), canonical(one.close),
+            canonical(one.volume),
+        )
+        for one in market.candles.history(interval, max(1, min(limit, 1500)), exchange.now_ms())
+    ]  # fmt: skip
+
+
+def meters(venue: Venue) -> state.Meters:
+    """All meters."""
+    one, hub, book = venue.meters, venue.hub, venue.exchange.book
+    asked = []
+    for (account, client_id), count in one.client_ids.items():
+        order = book.by_client_id(account, client_id)
+        shown = ("", "") if order is None else (str(order.order_id), order.status.value)
+        asked.append(state.ClientId(account, client_id, count, *shown))
+    return state.Meters(
+        sockets_now=one.all_sockets.now,
+        sockets_peak=one.all_sockets.peak,
+        sockets_total=one.all_sockets.total,
+        sockets=tuple(state.SocketCount(*row, count.now, count.peak, count.total) for row, count in one.sockets.items()),
+        open_sockets=tuple(
+            state.OpenSocket(it.number, it.path, it.kind, it.key, it.opened_ns, it.frames, it.black_holed)
+            for it in hub.sockets.values()
+        ),
+        closed_sockets=tuple(
+            state.ClosedSocketState(
+                it.number, it.path, it.kind, it.key, it.opened_ns, it.closed_ns, it.code, it.ended, it.frames,
+                it.longest_ping_gap_ns,
+            )
+            for it in one.closed
+        ),
+        upgrades_ns=tuple(one.upgrades_ns),
+        subscriptions=tuple(
+            state.ActiveSubscription(channel.name, channel.symbol, it.number)
+            for it in hub.sockets.values()
+            for channel in it.channels
+        ),
+        subscription_adds=one.subscription_adds,
+        subscription_removes=one.subscription_removes,
+        requests=tuple(state.RequestCount(*row, count) for row, count in one.requests.items()),
+        logins=tuple(state.LoginCount(*row, count) for row, count in one.logins.items()),
+        orders_accepted=book.accepted,
+        client_ids=tuple(asked),
+        duplicate_client_ids=sum(1 for count in one.client_ids.values() if count > 1),
+        frames_sent=one.frames_sent,
+        feed_sent=one.feed_sent,
+        feed_late_s_max=one.late_s_max,
+        faults=tuple(state.FaultCount(it.handle, it.knob.kind.value, it.fired) for it in venue.faults.all),
+    )  # fmt: skip
+
+
+def marks(venue: Venue) -> list[state.FaultMark]:
+    """Begin, bites and heal of every fault, in order of time."""
+    now_ns = venue.now_ns()
+    last_bite: dict[int, int] = {}
+    found = []
+    for firing in venue.faults.firings:
+        last_bite[firing.handle] = firing.t_ns
+        found.append(state.FaultMark(firing.t_ns, "fault.bit", firing.handle, firing.kind.value, firing.subject))
+    for fault in venue.faults.all:
+        kind = fault.knob.kind.value
+        if fault.begin_ns <= now_ns:
+            found.append(state.FaultMark(fault.begin_ns, "fault.begin", fault.handle, kind, _scope(fault)))
+        healed_ns = _healed_ns(fault, last_bite.get(fault.handle, 0), now_ns)
+        if healed_ns:
+            found.append(state.FaultMark(healed_ns, "fault.heal", fault.handle, kind, _scope(fault)))
+    order = {"fault.begin": 0, "fault.bit": 1, "fault.heal": 2}
+    return sorted(found, key=lambda mark: (mark.t_ns, order[mark.name]))
+
+
+def _healed_ns(fault: Fault, last_bite_ns: int, now_ns: int) -> int:
+    """When its effect was over: told so, out of time, or used up; 0 while it stands."""
+    ends = [fault.healed_ns] if fault.healed_ns else []
+    if fault.end_ns is not None and fault.end_ns <= now_ns:
+        ends.append(fault.end_ns)
+    if fault.knob.count is not None and fault.fired >= fault.knob.count and last_bite_ns:
+        ends.append(last_bite_ns)
+    return min(ends, default=0)
+
+
+def _scope(fault: Fault) -> str:
+    scope = fault.knob.scope
+    parts = [scope.method, scope.path, scope.channel, scope.symbol, scope.sockets, scope.key]
+    return " ".join(part for part in parts if part) or "all"
