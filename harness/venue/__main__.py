@@ -76,7 +76,9 @@ async def serve(options: argparse.Namespace, setup: Setup) -> int:
     except OSError as error:
         await control.stop()
         await server.stop()
-        return _refused(f"cannot listen on {host}:{options.control_port} ({error.strerror}): choose another --control-port")
+        return _refused(
+            f"cannot listen on {host}:{options.control_port} ({error.strerror}): choose another --control-port"
+        )
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -205,7 +205,7 @@ class VenueControl:
     async def fill_order(
         self, order_id: str | int, quantity: str | Decimal = "", price: str | Decimal = ""
     ) -> OrderState:
-        """Fill an open order, whatever the market: all that remains, or a part; at its own price unless one is given."""
+        """Fill an open order whatever the market: all that remains or a part, at its own price unless one is given."""
         return read(
             OrderState, await self._do("fill_order", order_id=str(order_id), quantity=str(quantity), price=str(price))
         )

@@ -154,9 +154,7 @@ class ControlServer:
         """Each symbol in turn."""
         owner = self._venue.account(account)
         turns = iter(symbols * times)
-        return await _paced(
-            times * len(symbols), every_s, lambda: self._exchange.move_position(owner, next(turns))
-        )
+        return await _paced(times * len(symbols), every_s, lambda: self._exchange.move_position(owner, next(turns)))
 
     def set_position(self, symbol: str, size: str, account: str = "") -> int:
         """To a signed size."""

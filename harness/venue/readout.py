@@ -116,7 +116,7 @@ def meters(venue: Venue) -> state.Meters:
         sockets_now=one.all_sockets.now,
         sockets_peak=one.all_sockets.peak,
         sockets_total=one.all_sockets.total,
-        sockets=tuple(state.SocketCount(*row, count.now, count.peak, count.total) for row, count in one.sockets.items()),
+        sockets=tuple(state.SocketCount(*row, it.now, it.peak, it.total) for row, it in one.sockets.items()),
         open_sockets=tuple(
             state.OpenSocket(it.number, it.path, it.kind, it.key, it.opened_ns, it.frames, it.black_holed)
             for it in hub.sockets.values()

@@ -8,6 +8,7 @@ import re
 import socket as sockets
 import struct
 import time
+from dataclasses import replace
 from typing import cast
 
 from aiohttp import WSMsgType, web
@@ -71,7 +72,7 @@ class VenueServer:
         self._dialect = dialect
         self._server = web.Server(self._serve, access_log=None, handler_cancellation=False)
         self._runner = web.ServerRunner(self._server, shutdown_timeout=0.5)
-        self._prefix = re.compile(r"^.*?(?=/(?:%s)/)" % "|".join(dialect.roots))
+        self._prefix = re.compile(f"^.*?(?=/(?:{'|'.join(dialect.roots)})/)")
         self._sweeper: asyncio.Task[None] | None = None
         self.port = 0
 
@@ -155,9 +156,9 @@ class VenueServer:
         status = self._fires(FaultKind.HTTP_STATUS, where, subject, ("", "html", "json"))
         if status is None:
             return None
-        page = Reply(status.knob.status or 500, b"{}") if status.knob.how == "json" else _page(status.knob.status or 500)
-        after_s = status.knob.retry_after_s
-        return page if after_s is None else Reply(page.status, page.body, "", False, page.content_type, {"Retry-After": str(after_s)})
+        code, after_s = status.knob.status or 500, status.knob.retry_after_s
+        page = Reply(code, b"{}") if status.knob.how == "json" else _page(code)
+        return page if after_s is None else replace(page, headers={"Retry-After": str(after_s)})
 
     def _fires(self, kind: FaultKind, where: Scope, subject: str, hows: tuple[str, ...]) -> Fault | None:
         return self._venue.faults.fires(kind, where, subject, hows)
@@ -190,7 +191,7 @@ class VenueServer:
         if request.transport is None:
             return connection
         # uvloop's transports are no subclasses of asyncio's, they only behave alike.
-        socket = self._venue.hub.opened(path, TcpWire(cast(asyncio.Transport, request.transport)))
+        socket = self._venue.hub.opened(path, TcpWire(request.transport))
         try:
             self._dialect.opened(socket, path, query)
             await self._listen(connection, socket)

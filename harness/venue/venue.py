@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.venue.core.account import Account
@@ -39,10 +38,8 @@ class Venue:
         self.meters = Meters()
         self.faults = Faults(setup.seed, time.time_ns)
         self.hub = Hub(self.faults, self.meters, time.time_ns)
-        names: Sequence[str] = dict.fromkeys(one.name for one in setup.keys).keys()  # type: ignore[assignment]
-        self.exchange = Exchange(
-            seed=setup.seed, instruments=setup.instruments, accounts=names, now_ns=time.time_ns
-        )
+        names = list(dict.fromkeys(one.name for one in setup.keys))
+        self.exchange = Exchange(seed=setup.seed, instruments=setup.instruments, accounts=names, now_ns=time.time_ns)
         self.feed = Feed(self.exchange, self.meters)
         self.tick = Tick(self.exchange)
         self._keys = {one.key: one for one in setup.keys}

@@ -36,7 +36,7 @@ class Exchange:
         """How far the venue's own clock is ahead (negative: behind)."""
         now_ms = self.now_ms()
         self.markets = {one.symbol: Market(one, seed, now_ms) for one in instruments}
-        self.accounts = {name: Account(name) for name in accounts}
+        self.accounts = {name: Account(name, updated_ms=now_ms) for name in accounts}
         self.ledger = Ledger()
         self.book = OrderBook(first_id=random.Random(f"{seed}:orders").randrange(10_000_000, 90_000_000))
         self.listeners: list[Callable[[Event], None]] = []

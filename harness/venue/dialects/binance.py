@@ -14,8 +14,10 @@ from harness.venue.core.hub import Socket
 from harness.venue.core.keys import ApiKey
 from harness.venue.core.refusal import Reason, Refused
 from harness.venue.dialects.binance_errors import USUAL_STATUS, spelled
-from harness.venue.dialects.binance_market import Params, PublicCalls
-from harness.venue.dialects.binance_rest import ListenKeys, PrivateCalls
+from harness.venue.dialects.binance_keys import ListenKeys
+from harness.venue.dialects.binance_market import PublicCalls
+from harness.venue.dialects.binance_params import Params
+from harness.venue.dialects.binance_rest import PrivateCalls
 from harness.venue.dialects.binance_ws import Streams
 from harness.venue.dialects.dialect import Call, Reply
 from harness.venue.venue import Venue
@@ -41,7 +43,7 @@ class Binance:
     """The dialect."""
 
     name = "binance"
-    roots = ("fapi", "papi", "sapi", "api", "dapi", "eapi")
+    roots: tuple[str, ...] = ("fapi", "papi", "sapi", "api", "dapi", "eapi")
     ping_every_s = 180.0
     idle_cut_s = 600.0
 
@@ -115,8 +117,8 @@ class Binance:
         key = self._api_key(call)
         actions: dict[str, Callable[[ApiKey], Any]] = {
             "POST": lambda one: {"listenKey": self._listen_keys.post(one).listen_key},
-            "PUT": lambda one: {"listenKey": self._listen_keys.put(one).listen_key} and {},
-            "DELETE": lambda one: self._ended(one),
+            "PUT": self._extended,
+            "DELETE": self._ended,
         }
         action = actions.get(call.method)
         if action is None:
@@ -128,6 +130,10 @@ class Binance:
             raise
         self._venue.meters.logins[key.key, call.method] += 1
         return _ok(answer)
+
+    def _extended(self, key: ApiKey) -> dict[str, str]:
+        self._listen_keys.put(key)
+        return {}
 
     def _ended(self, key: ApiKey) -> dict[str, str]:
         self._listen_keys.put(key)

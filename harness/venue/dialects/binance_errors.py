@@ -14,7 +14,9 @@ CODES: dict[Reason, tuple[int, int, str]] = {
     Reason.MISSING_PARAMETER: (
         -1102, 400, "Mandatory parameter '{subject}' was not sent, was empty/null, or malformed."
     ),
-    Reason.ILLEGAL_PARAMETER: (-1100, 400, "Illegal characters found in parameter '{subject}'; legal range is '{detail}'."),
+    Reason.ILLEGAL_PARAMETER: (
+        -1100, 400, "Illegal characters found in parameter '{subject}'; legal range is '{detail}'."
+    ),
     Reason.TOO_PRECISE: (-1111, 400, "Precision is over the maximum defined for this asset."),
     Reason.UNKNOWN_SYMBOL: (-1121, 400, "Invalid symbol."),
     Reason.ORDER_UNKNOWN: (-2013, 400, "Order does not exist."),
@@ -41,7 +43,9 @@ CODES: dict[Reason, tuple[int, int, str]] = {
     Reason.UNSUPPORTED: (-4084, 400, "Method is not allowed currently. Coming soon."),
     Reason.UNKNOWN_PATH: (-5000, 404, "Path {subject}, Method {detail} is invalid"),
     Reason.RATE_LIMIT: (-1003, 429, "Too many requests; current limit of IP is 2400 requests per minute."),
-    Reason.OVERLOADED: (-1008, 503, "Server is currently overloaded with other requests. Please try again in a few minutes."),
+    Reason.OVERLOADED: (
+        -1008, 503, "Server is currently overloaded with other requests. Please try again in a few minutes."
+    ),
     Reason.MAINTENANCE: (-1016, 503, "This service is no longer available."),
 }  # fmt: skip
 BY_SUBJECT: dict[tuple[Reason, str], tuple[int, int, str]] = {

@@ -12,23 +12,13 @@ from harness.venue.core.market import FUNDING_PERIOD_MS, Market
 from harness.venue.core.orders import Side
 from harness.venue.core.refusal import Reason, Refused
 from harness.venue.dialects import binance_views as views
+from harness.venue.dialects.binance_params import Params, whole
 from harness.venue.venue import Venue
 
-Params = dict[str, str]
 MAX_KLINES = 1500
 DEPTHS = (5, 10, 20, 50, 100, 500, 1000)
 ONBOARDED_MS = 1_569_398_400_000
 PERPETUAL_MS = 4_133_404_800_000
-
-
-def whole(params: Params, name: str, default: int, low: int, high: int) -> int:
-    """An integer parameter clamped to what the venue serves; Refused when it is none."""
-    text = params.get(name, "")
-    if not text:
-        return default
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise Refused(Reason.ILLEGAL_PARAMETER, name, "^[0-9]{1,20}$")
-    return max(low, min(high, int(text)))
 
 
 class PublicCalls:

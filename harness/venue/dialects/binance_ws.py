@@ -8,20 +8,13 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from harness.venue.core.candles import INTERVALS_MS
-from harness.venue.core.decimals import ZERO, canonical, fixed
 from harness.venue.core.events import AccountChanged, Event, FundingChanged, OrderChanged, PriceMoved
 from harness.venue.core.hub import Channel, Socket
-from harness.venue.core.market import Market
-from harness.venue.core.orders import Side
-from harness.venue.dialects import binance_views as views
-from harness.venue.dialects.binance_market import levels
-from harness.venue.dialects.binance_rest import ListenKey, ListenKeys
+from harness.venue.dialects import binance_events as events
+from harness.venue.dialects.binance_keys import ListenKey, ListenKeys
 from harness.venue.venue import Venue
 
 USER = "user"
-DEPTH_LEVELS = 20
-MAX_SWEPT = 1000
-"""As deep as a REST snapshot goes."""
 MAX_PARAMS = 1024
 PLAIN_STREAMS = ("bookTicker", "miniTicker", "ticker", "markPrice", "markPrice@1s", "markPrice@3s", "trade", "aggTrade")
 ALL_SYMBOLS = ("!bookTicker", "!miniTicker@arr", "!ticker@arr", "!markPrice@arr", "!markPrice@arr@1s")
@@ -38,11 +31,11 @@ class Streams:
         self._listen_keys = listen_keys
         self._symbols = {symbol.lower(): symbol for symbol in venue.exchange.markets}
         self._makers: dict[str, Callable[[PriceMoved], str]] = {
-            "bookTicker": _book_ticker,
-            "miniTicker": _mini_ticker,
-            "ticker": _ticker,
-            "trade": _trade,
-            "aggTrade": _agg_trade,
+            "bookTicker": events.book_ticker,
+            "miniTicker": events.mini_ticker,
+            "ticker": events.ticker,
+            "trade": events.trade,
+            "aggTrade": events.agg_trade,
         }
 
     # -- what clients ask for -------------------------------------------------------------------
@@ -98,14 +91,15 @@ class Streams:
 
     def listen_key_ended(self, one: ListenKey, *, with_event: bool) -> None:
         """Its sockets stay open and hear nothing more."""
-        for channel in (Channel(USER, account=one.key.name), Channel(USER, account=one.key.name, variant=WRAPPED)):
+        for plain in (True, False):
+            channel = Channel(USER, account=one.key.name, variant="" if plain else one.listen_key)
             for socket in self._hub.listeners(channel):
                 if socket.listen_key != one.listen_key:
                     continue
                 if with_event:
                     event = {"e": "listenKeyExpired", "E": self._exchange.now_ms(), "listenKey": one.listen_key}
                     text = json.dumps(event, separators=(",", ":"))
-                    socket.send(_wrap(one.listen_key, text) if socket.wrapped else text)
+                    socket.send(text if plain else _wrap(one.listen_key, text))
                 self._hub.unsubscribe(socket, channel)
 
     def _listen(self, socket: Socket, listen_key: str) -> bool:
@@ -114,7 +108,7 @@ class Streams:
             return False
         socket.listen_key = listen_key
         self._hub.identify(socket, one.key.key, one.key.name)
-        self._hub.subscribe(socket, Channel(USER, account=one.key.name, variant=WRAPPED if socket.wrapped else ""))
+        self._hub.subscribe(socket, Channel(USER, account=one.key.name, variant=listen_key if socket.wrapped else ""))
         return True
 
     def _channel(self, socket: Socket, name: str) -> Channel | None:
@@ -122,7 +116,7 @@ class Streams:
         if name in ALL_SYMBOLS:
             return Channel(name, variant=variant)
         symbol, _, kind = name.partition("@")
-        known = kind in PLAIN_STREAMS or kind.removeprefix("kline_") in INTERVALS_MS and kind.startswith("kline_")
+        known = kind in PLAIN_STREAMS or (kind.removeprefix("kline_") in INTERVALS_MS and kind.startswith("kline_"))
         if not symbol or not (known or kind.startswith("depth")):
             return None
         # An unknown symbol is accepted and stays silent, as natively.
@@ -141,13 +135,15 @@ class Streams:
     def _unsubscribe(self, socket: Socket, name: str) -> bool:
         channel = self._channel(socket, name)
         if channel is None and name == socket.listen_key:
-            channel = Channel(USER, account=socket.account, variant=WRAPPED if socket.wrapped else "")
+            channel = Channel(USER, account=socket.account, variant=name if socket.wrapped else "")
         if channel is None:
             return False
         self._hub.unsubscribe(socket, channel)
         return True
 
     def _name_of(self, channel: Channel) -> str:
+        if channel.name == USER:
+            return channel.variant or USER
         return f"{channel.symbol.lower()}@{channel.name}" if channel.symbol else channel.name
 
     # -- what the core tells --------------------------------------------------------------------
@@ -160,12 +156,12 @@ class Streams:
             case FundingChanged():
                 self._funding_changed(event)
             case OrderChanged():
-                self._to_user(event.account.name, _order_update(event), ("orders",), event.order.symbol)
+                self._to_user(event.account.name, events.order_update(event), ("orders",), event.order.symbol)
             case AccountChanged():
                 # One native event for both streams of the contract.
                 streams = ("account", "positions") if event.positions else ("account",)
                 symbol = event.positions[0].symbol if event.positions else ""
-                self._to_user(event.account.name, _account_update(event, self._exchange), streams, symbol)
+                self._to_user(event.account.name, events.account_update(event, self._exchange), streams, symbol)
 
     def _price_moved(self, event: PriceMoved) -> None:
         symbol = event.market.instrument.symbol
@@ -186,14 +182,14 @@ class Streams:
         if maker is not None:
             return maker(event)
         if name.startswith("kline_"):
-            return _kline(event, name.removeprefix("kline_"))
+            return events.kline(event, name.removeprefix("kline_"))
         if name.startswith("depth"):
-            return _depth(event)
-        return _mark_price(event.market, event.t_ms)
+            return events.depth(event)
+        return events.mark_price(event.market, event.t_ms)
 
     def _funding_changed(self, event: FundingChanged) -> None:
         symbol = event.market.instrument.symbol
-        text = _mark_price(event.market, event.t_ms)
+        text = events.mark_price(event.market, event.t_ms)
         for channel in [*self._hub.wanted(symbol), *self._hub.wanted("")]:
             if channel.name.startswith("markPrice"):
                 self._publish(channel, text, ("funding",), symbol)
@@ -206,11 +202,10 @@ class Streams:
         self._hub.publish(channel, text, streams, symbol)
 
     def _to_user(self, account: str, text: str, streams: tuple[str, ...], symbol: str) -> None:
-        self._hub.publish(Channel(USER, account=account), text, streams, symbol)
-        wrapped = Channel(USER, account=account, variant=WRAPPED)
-        for socket in self._hub.listeners(wrapped):
-            self._hub.publish(wrapped, _wrap(socket.listen_key, text), stream, symbol)
-            break
+        for channel in self._hub.wanted(account):
+            # The envelope of a combined stream names the listen key, so each key has a channel of its own there.
+            shown = _wrap(channel.variant, text) if channel.variant else text
+            self._hub.publish(channel, shown, streams, symbol)
 
 
 def _error(number: int | str | None, code: int, message: str) -> str:
@@ -220,223 +215,3 @@ def _error(number: int | str | None, code: int, message: str) -> str:
 
 def _wrap(name: str, text: str) -> str:
     return f'{{"stream":"{name}","data":{text}}}'
-
-
-def _dumps(value: dict[str, Any]) -> str:
-    return json.dumps(value, separators=(",", ":"))
-
-
-def _book_ticker(event: PriceMoved) -> str:
-    # By hand: this is the one that goes out ten thousand times a second.
-    market, one = event.market, event.market.instrument
-    amount = views.qty(market.top_qty, one)
-    return (
-        f'{{"e":"bookTicker","u":{market.update_id},"s":"{one.symbol}","b":"{views.price(market.bid, one)}",'
-        f'"B":"{amount}","a":"{views.price(market.ask, one)}","A":"{amount}","T":{event.trade.t_ms},"E":{event.t_ms}}}'
-    )
-
-
-def _mini_ticker(event: PriceMoved) -> str:
-    market, one = event.market, event.market.instrument
-    return _dumps(
-        {
-            "e": "24hrMiniTicker",
-            "E": event.t_ms,
-            "s": one.symbol,
-            "c": views.price(market.last, one),
-            "o": views.price(market.open, one),
-            "h": views.price(market.high, one),
-            "l": views.price(market.low, one),
-            "v": views.qty(market.volume, one),
-            "q": canonical(market.turnover),
-        }
-    )
-
-
-def _ticker(event: PriceMoved) -> str:
-    day = views.day(event.market, event.t_ms)
-    return _dumps(
-        {
-            "e": "24hrTicker",
-            "E": event.t_ms,
-            "s": day["symbol"],
-            "p": day["priceChange"],
-            "P": day["priceChangePercent"],
-            "w": day["weightedAvgPrice"],
-            "c": day["lastPrice"],
-            "Q": day["lastQty"],
-            "o": day["openPrice"],
-            "h": day["highPrice"],
-            "l": day["lowPrice"],
-            "v": day["volume"],
-            "q": day["quoteVolume"],
-            "O": day["openTime"],
-            "C": day["closeTime"],
-            "F": day["firstId"],
-            "L": day["lastId"],
-            "n": day["count"],
-        }
-    )
-
-
-def _mark_price(market: Market, t_ms: int) -> str:
-    mark = views.price(market.mark, market.instrument)
-    return _dumps(
-        {
-            "e": "markPriceUpdate",
-            "E": t_ms,
-            "s": market.instrument.symbol,
-            "p": mark,
-            "i": mark,
-            "P": mark,
-            "r": fixed(market.funding_rate, 8),
-            "T": market.next_funding_ms(t_ms),
-        }
-    )
-
-
-def _trade(event: PriceMoved) -> str:
-    one, trade = event.market.instrument, event.trade
-    return _dumps(
-        {
-            "e": "trade",
-            "E": event.t_ms,
-            "T": trade.t_ms,
-            "s": one.symbol,
-            "t": trade.trade_id,
-            "p": views.price(trade.price, one),
-            "q": views.qty(trade.qty, one),
-            "X": "MARKET",
-            "m": trade.buyer_is_maker,
-        }
-    )
-
-
-def _agg_trade(event: PriceMoved) -> str:
-    one, trade = event.market.instrument, event.trade
-    return _dumps(
-        {
-            "e": "aggTrade",
-            "E": event.t_ms,
-            "s": one.symbol,
-            "a": trade.trade_id,
-            "p": views.price(trade.price, one),
-            "q": views.qty(trade.qty, one),
-            "f": trade.trade_id,
-            "l": trade.trade_id,
-            "T": trade.t_ms,
-            "m": trade.buyer_is_maker,
-        }
-    )
-
-
-def _kline(event: PriceMoved, interval: str) -> str:
-    one, candle = event.market.instrument, event.candles[interval]
-    row = views.kline(candle, interval, one)
-    # The last trade of an ended candle closes it; a longer candle that goes on stays open.
-    closed = event.closes and row[6] < event.t_ms
-    body = {
-        "t": row[0],
-        "T": row[6],
-        "s": one.symbol,
-        "i": interval,
-        "f": candle.first_trade,
-        "L": event.trade.trade_id,
-        "o": row[1],
-        "c": row[4],
-        "h": row[2],
-        "l": row[3],
-        "v": row[5],
-        "n": row[8],
-        "x": closed,
-        "q": row[7],
-        "V": row[9],
-        "Q": row[10],
-        "B": "0",
-    }
-    return _dumps({"e": "kline", "E": event.t_ms, "s": one.symbol, "k": body})
-
-
-def _depth(event: PriceMoved) -> str:
-    market = event.market
-    return _dumps(
-        {
-            "e": "depthUpdate",
-            "E": event.t_ms,
-            "T": event.trade.t_ms,
-            "s": market.instrument.symbol,
-            # Overlapping by one, so that whatever snapshot a client took, one event spans it.
-            "U": market.update_id - 1,
-            "u": market.update_id,
-            "pu": market.update_id - 1,
-            "b": _changed_levels(market, Side.BUY),
-            "a": _changed_levels(market, Side.SELL),
-        }
-    )
-
-
-def _changed_levels(market: Market, side: Side) -> list[list[str]]:
-    one = market.instrument
-    gone = [[views.price(price, one), "0"] for price in market.swept(side, MAX_SWEPT)]
-    return gone + levels(market, side, DEPTH_LEVELS)
-
-
-def _order_update(event: OrderChanged) -> str:
-    order, fill = event.order, event.fill
-    ticket, one = order.ticket, order.instrument
-    body: dict[str, Any] = {
-        "s": order.symbol,
-        "c": order.client_id,
-        "S": ticket.side.value,
-        "o": ticket.kind.value,
-        "f": ticket.force.value,
-        "q": views.qty(ticket.qty, one),
-        "p": views.price(ticket.price, one),
-        "ap": views.canonical_price(order.average, one),
-        "sp": "0",
-        "x": event.execution,
-        "X": order.status.value,
-        "i": order.order_id,
-        "l": views.qty(fill.qty if fill else ZERO, one),
-        "z": views.qty(order.executed, one),
-        "L": views.price(fill.price if fill else ZERO, one),
-    }
-    if fill:
-        body |= {"N": one.quote, "n": views.money(fill.fee)}
-    body |= {
-        "T": order.updated_ms,
-        "t": fill.trade_id if fill else 0,
-        "b": "0",
-        "a": "0",
-        "m": fill.maker if fill else False,
-        "R": ticket.reduce_only,
-        "wt": "CONTRACT_PRICE",
-        "ot": ticket.kind.value,
-        "ps": "BOTH",
-        "cp": False,
-        "rp": views.money(fill.realised if fill else ZERO),
-    }
-    return _dumps({"e": "ORDER_TRADE_UPDATE", "E": event.t_ms, "T": order.updated_ms, "o": body})
-
-
-def _account_update(event: AccountChanged, exchange: Any) -> str:
-    wallet = views.money(event.account.wallet)
-    positions = [
-        {
-            "s": position.symbol,
-            "pa": views.qty(position.size, exchange.markets[position.symbol].instrument) if position.size else "0",
-            "ep": views.canonical_price(position.entry, exchange.markets[position.symbol].instrument),
-            "cr": views.money(position.realised),
-            "up": views.money(position.unrealised(exchange.markets[position.symbol].mark)),
-            "mt": position.margin_type,
-            "iw": "0",
-            "ps": "BOTH",
-        }
-        for position in event.positions
-    ]
-    body = {
-        "m": event.reason,
-        "B": [{"a": "USDT", "wb": wallet, "cw": wallet, "bc": views.money(event.change)}],
-        "P": positions,
-    }
-    return _dumps({"e": "ACCOUNT_UPDATE", "E": event.t_ms, "T": event.t_ms, "a": body})
