@@ -25,7 +25,7 @@ from harness.target.ports import LOOPBACK, TAKEN_PATTERN, HeldPort
 from harness.target.profile_shape import ServiceProfile
 from harness.target.recipe import Recipe
 from harness.target.sockets import listeners, owner_of
-from harness.target.started import KILL_LIMIT_S, STOP_LIMIT_S, Life, StartedService, until
+from harness.target.started import CLOSE_LIMIT_S, KILL_LIMIT_S, Life, StartedService, until
 
 ENGINE_ERRORS = (docker.errors.DockerException, requests.RequestException)
 THREAD_END_LIMIT_S = 3.0
@@ -250,7 +250,7 @@ class ContainerService(StartedService):
                 with contextlib.suppress(TargetError):
                     await self.resume()
                 await self.terminate()
-                await self.wait_exit(STOP_LIMIT_S)
+                await self.wait_exit(CLOSE_LIMIT_S)
             with contextlib.suppress(*ENGINE_ERRORS):
                 await asyncio.to_thread(self._plan.stop)  # removes it, with its volumes
         finally:

@@ -24,7 +24,7 @@ from harness.target.ports import LOOPBACK, HeldPort
 from harness.target.profile import ServiceProfile
 from harness.target.recipe import Recipe, inherited_environment
 from harness.target.sockets import listeners, owner_of
-from harness.target.started import KILL_LIMIT_S, STOP_LIMIT_S, Life, StartedService, until
+from harness.target.started import CLOSE_LIMIT_S, KILL_LIMIT_S, Life, StartedService, until
 
 FREEZE_LIMIT_S = 2.0
 
@@ -190,7 +190,7 @@ class ProcessService(StartedService):
             if self.running:
                 self._signal(signal.SIGCONT)
                 await self.terminate()
-                await self.wait_exit(STOP_LIMIT_S)
+                await self.wait_exit(CLOSE_LIMIT_S)
             await self.kill()
         finally:
             self._introspection.close()

@@ -26,6 +26,8 @@ from harness.target.sockets import connection_inode, socket_inodes
 POLL_S = 0.01
 STOP_LIMIT_S = 10.0
 """How long a service may take to stop gracefully before it is killed."""
+CLOSE_LIMIT_S = 3.0
+"""The same when the trial is over and nobody watches how it stops."""
 KILL_LIMIT_S = 5.0
 LOG_END_LIMIT_S = 2.0
 

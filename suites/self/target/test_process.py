@@ -19,7 +19,7 @@ pytestmark = pytest.mark.self
 
 
 def test_a_service_deaf_to_sigterm_is_killed(workshop: Workshop, play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.target.process.STOP_LIMIT_S", 0.5)
+    monkeypatch.setattr("harness.target.process.CLOSE_LIMIT_S", 0.5)
 
     async def choreography() -> None:
         service = await workshop.processes("deaf").start_connector("mock")

@@ -11,7 +11,6 @@ import threading
 import time
 from concurrent import futures
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from types import FrameType
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
@@ -47,6 +46,8 @@ def say(text: str) -> None:
 
 def main() -> int:
     ways = set(sys.argv[1:])
+    # Blocked and then waited for: a handler could run while the main thread holds the very lock that it needs.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     say(f"INFO started with key {os.environ.get('API_KEY', '')} ways {sorted(ways)}")
     if "leak" in ways:
         say(f"ERROR rejected {os.environ['API_SECRET']}")
@@ -60,15 +61,6 @@ def main() -> int:
         say(f"INFO grandchild {child.pid}")
     if "never" in ways:
         time.sleep(600)
-    if "deaf" in ways:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    stopping = threading.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        stopping.set()
-
-    if "deaf" not in ways:
-        signal.signal(signal.SIGTERM, stop)
     server = grpc.server(futures.ThreadPoolExecutor(4))
     servicer = health.HealthServicer()
     servicer.set("", health_pb2.HealthCheckResponse.SERVING)
@@ -83,7 +75,7 @@ def main() -> int:
         pages = HTTPServer((os.environ.get("HOST", "127.0.0.1"), int(os.environ["INTROSPECTION_PORT"])), Page)
         threading.Thread(target=pages.serve_forever, daemon=True).start()
     say("INFO serving")
-    stopping.wait()
+    signal.sigwait({signal.SIGUSR1 if "deaf" in ways else signal.SIGTERM})
     say("INFO graceful shutdown")
     server.stop(0.2).wait()
     return 0
