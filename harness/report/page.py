@@ -1,0 +1,296 @@
+"""What the page shows, in the words and numbers it shows it in: plain values for the template, no markup."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from harness.evidence.clock import NS_PER_S
+from harness.evidence.records import Mark
+from harness.record.folder import RunFolder
+from harness.record.run import GitState, RunInfo
+from harness.report import numbers
+from harness.report.plot import Plot, plot
+from harness.report.timeline import Timeline, timeline
+from harness.report.wording import SIGNS, Answer, answer, counted, group_name, main_reason, not_run, printable
+from harness.spec.case import Case
+from harness.verdict.acceptance import GroupStanding, Standing
+from harness.verdict.verdict import CaseVerdict, Doubt, Finding, Status
+
+Marks = Mapping[str, Sequence[Sequence[Mark]]]
+"""For each case id, the marks of each of its trials."""
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A status as shown: sign and word, and the class that colours them."""
+
+    sign: str
+    word: str
+    style: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A part of a group's bar, in percent of the group."""
+
+    start: float
+    width: float
+    badge: Badge
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """The standing of a group."""
+
+    name: str
+    counted: str
+    rate: str
+    needed: str
+    needed_at: float
+    met: bool
+    ran: bool
+    shares: tuple[Share, ...]
+    not_run: int
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionView:
+    """One criterion."""
+
+    name: str
+    says: str
+    level: str
+    badge: Badge
+    measured: str
+    limit: str
+    metric: str
+    reason: str
+    proxies: tuple[str, ...]
+    plot: Plot | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    """One case that ran."""
+
+    id: str
+    anchor: str
+    title: str
+    group: str
+    priority: str
+    badge: Badge
+    passed: str
+    took: str
+    trials: int
+    reason: str
+    given: str
+    when: str
+    then: str
+    criteria: tuple[CriterionView, ...]
+    doubts: tuple[Doubt, ...]
+    timelines: tuple[Timeline, ...]
+    evidence: tuple[str, ...]
+    """Paths relative to the run's folder."""
+
+    @property
+    def is_pass(self) -> bool:
+        """Whether nothing is missing here."""
+        return self.badge.style == "pass"
+
+
+@dataclass(frozen=True, slots=True)
+class NotRun:
+    """One case that did not run."""
+
+    id: str
+    title: str
+    group: str
+    priority: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The whole report."""
+
+    run_id: str
+    answer: Answer
+    subtitle: str
+    warning: str
+    groups: tuple[GroupRow, ...]
+    missing: tuple[CaseView, ...]
+    missing_groups: tuple[str, ...]
+    cases: tuple[tuple[str, tuple[CaseView, ...]], ...]
+    """Group name and its cases."""
+    not_run: tuple[NotRun, ...]
+    facts: tuple[tuple[str, str], ...]
+    command: str
+    logs: tuple[str, ...]
+    statuses: tuple[tuple[Badge, int], ...]
+    """Each status that occurs, with the number of cases."""
+
+
+def page(
+    folder: RunFolder,
+    cases: Sequence[Case],
+    verdicts: Mapping[str, CaseVerdict],
+    standing: Standing,
+    marks: Marks,
+) -> Page:
+    """Put the page together; the cases in the order given, unknown ones after them."""
+    known = {case.id: case for case in cases}
+    order = [case.id for case in cases if case.id in verdicts] + [one for one in verdicts if one not in known]
+    views = [_case(folder, known.get(case_id), verdicts[case_id], marks.get(case_id, ())) for case_id in order]
+    groups = list(dict.fromkeys(view.group for view in views))
+    info = folder.info
+    counts = [(status, sum(1 for one in verdicts.values() if one.status is status)) for status in Status]
+    return Page(
+        run_id=printable(info.id),
+        answer=answer(standing, verdicts),
+        subtitle=_subtitle(info),
+        warning=_warning(info),
+        groups=tuple(_group(group) for group in (*standing.groups, standing.overall)),
+        missing=tuple(view for view in views if not view.is_pass),
+        missing_groups=tuple(_idle(group) for group in standing.groups if not group.ran),
+        cases=tuple((group_name(group), tuple(view for view in views if view.group == group)) for group in groups),
+        not_run=tuple(_not_run(case, info) for case in not_run(cases, verdicts)),
+        facts=_facts(info, verdicts),
+        command=printable(" ".join(info.command)),
+        logs=tuple(path.relative_to(folder.path).as_posix() for path in folder.log_paths()),
+        statuses=tuple((_badge(status), count) for status, count in counts if count),
+    )
+
+
+def _badge(status: Status) -> Badge:
+    return Badge(SIGNS[status], str(status), str(status).replace(" ", "-"))
+
+
+def _group(group: GroupStanding) -> GroupRow:
+    shares, start = [], 0.0
+    for status, count in sorted(group.by_status, key=lambda one: one[0] is not Status.PASS):
+        # what has passed counts, which can be less than the criteria with that status
+        width = 100 * count / group.total if group.total else 0.0
+        shares.append(Share(round(start, 3), round(width, 3), _badge(status), count))
+        start += width
+    return GroupRow(
+        name=group_name(group.group),
+        counted=counted(group),
+        rate="not run" if group.rate is None else numbers.percent(group.rate),
+        needed=numbers.percent(group.needed),
+        needed_at=round(100 * group.needed, 3),
+        met=group.met,
+        ran=group.ran > 0,
+        shares=tuple(shares),
+        not_run=group.total - group.ran,
+    )
+
+
+def _case(folder: RunFolder, case: Case | None, verdict: CaseVerdict, marks: Sequence[Sequence[Mark]]) -> CaseView:
+    passed = sum(1 for finding in verdict.findings if finding.status is Status.PASS)
+    strips = [timeline(number, of_trial) for number, of_trial in enumerate(marks, start=1)]
+    return CaseView(
+        id=printable(verdict.case),
+        anchor=f"case-{verdict.case}",
+        title=printable(verdict.title),
+        group=verdict.group,
+        priority=printable(verdict.priority),
+        badge=_badge(verdict.status),
+        passed=f"{passed} of {len(verdict.findings)} criteria",
+        took=numbers.duration_text(verdict.duration_s),
+        trials=verdict.trials,
+        reason=printable(main_reason(verdict)) if verdict.status is not Status.PASS else "",
+        given=printable(case.given) if case else "",
+        when=printable(case.when) if case else "",
+        then=printable(case.then) if case else "",
+        criteria=tuple(_criterion(finding) for finding in verdict.findings),
+        doubts=tuple(Doubt(printable(d.name), printable(d.says), printable(d.hint), d.widens) for d in verdict.doubts),
+        timelines=tuple(strip for strip in strips if strip is not None),
+        evidence=tuple(path.relative_to(folder.path).as_posix() for path in folder.evidence_paths(verdict.case)),
+    )
+
+
+def _criterion(finding: Finding) -> CriterionView:
+    return CriterionView(
+        name=printable(finding.criterion),
+        says=printable(finding.says),
+        level=printable(finding.level),
+        badge=_badge(finding.status),
+        measured=numbers.measured_text(finding),
+        limit=numbers.limit_text(finding.op, finding.limit, finding.unit),
+        metric=printable(finding.metric),
+        reason=printable(finding.reason),
+        proxies=tuple(printable(proxy) for proxy in finding.proxies),
+        plot=plot(finding),
+    )
+
+
+def _idle(group: GroupStanding) -> str:
+    what = f"none of its {group.total} {group.counts}" if group.total != 1 else f"its one {group.counts[:-1]} never"
+    return f"{group_name(group.group)}: {what} ran; it needs {numbers.percent(group.needed)}."
+
+
+def _not_run(case: Case, info: RunInfo) -> NotRun:
+    if case.id in info.selected:
+        why = "selected, but the run ended before it was judged"
+    else:
+        why = f"no test yet: {case.awaiting}" if case.awaiting else "not selected"
+    return NotRun(case.id, printable(case.title), group_name(case.group), str(case.priority), printable(why))
+
+
+def _subtitle(info: RunInfo) -> str:
+    target = f"{info.target} {info.target_version}".strip()
+    length = f", took {numbers.duration_text(_length_s(info))}" if info.ended_ns is not None else ""
+    return printable(f"{target} by {info.launcher}, {utc(info.started_ns)}{length}")
+
+
+def _warning(info: RunInfo) -> str:
+    said = {
+        "running": "This run has not said that it ended: it is still going on, or it was killed.",
+        "interrupted": "This run was interrupted; cases that had not been judged by then are listed as not run.",
+        "crashed": "The harness crashed during this run; what was recorded before is shown.",
+        "finished": "",
+    }[info.state]
+    return printable(f"{said} {info.note}".strip()) if info.state != "finished" else ""
+
+
+def _facts(info: RunInfo, verdicts: Mapping[str, CaseVerdict]) -> tuple[tuple[str, str], ...]:
+    host = info.host
+    facts = [
+        ("Run", info.id),
+        ("State", info.state),
+        ("Started", utc(info.started_ns)),
+        ("Ended", utc(info.ended_ns) if info.ended_ns is not None else "not recorded"),
+        ("Took", numbers.duration_text(_length_s(info)) if info.ended_ns is not None else "not recorded"),
+        ("Cases", f"{len(verdicts)} judged of {len(info.selected)} selected"),
+        ("Target", f"{info.target} {info.target_version}".strip()),
+        ("Launcher", info.launcher),
+        ("Seed", str(info.seed)),
+        ("Harness", git_text(info.harness)),
+        ("Host", host.name),
+        ("System", f"{host.os}, {host.kernel}"),
+        ("Processor", f"{numbers.quantity(host.cpus, 'CPUs')}, {host.cpu_model}".rstrip(", ")),
+        ("Memory", numbers.quantity(host.memory_bytes, "bytes")),
+        ("Python", host.python),
+        ("Note", info.note),
+    ]
+    return tuple((name, printable(value)) for name, value in facts if value)
+
+
+def git_text(state: GitState) -> str:
+    """`1f0c2d3e4b5a on main, with uncommitted changes`."""
+    if not state.commit:
+        return "not in a git checkout"
+    branch = f" on {state.branch}" if state.branch else ""
+    return f"{state.commit[:12]}{branch}" + (", with uncommitted changes" if state.dirty else "")
+
+
+def utc(t_ns: int) -> str:
+    """`2026-11-22 16:05:03 UTC`."""
+    return f"{datetime.fromtimestamp(t_ns // NS_PER_S, tz=UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _length_s(info: RunInfo) -> float:
+    return max(0.0, ((info.ended_ns or info.started_ns) - info.started_ns) / NS_PER_S)
