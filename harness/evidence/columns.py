@@ -6,9 +6,11 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
@@ -65,13 +67,14 @@ KINDS: Mapping[type[Record], Kind] = MappingProxyType({
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """What the records are about. `closed` with the number of records of each kind once it is complete."""
+    """What the records are about. `rows` and `checksums` (CRC-32) of each file that was closed in order."""
 
     host: str = ""
     target: str = ""
     plan_digest: str = ""
     closed: bool = False
-    counts: Mapping[str, int] = field(default_factory=dict)
+    rows: Mapping[str, int] = field(default_factory=dict)
+    checksums: Mapping[str, int] = field(default_factory=dict)
 
     def text(self) -> str:
         """As it stands in the meta file."""
@@ -83,6 +86,7 @@ class Encoder:
 
     def __init__(self, kind: Kind) -> None:
         self._kind = kind
+        self._fields = attrgetter(*kind.schema.names)
         self._sink = io.BytesIO()
         options = pa.ipc.IpcWriteOptions(compression="zstd")
         self._writer = pa.ipc.new_stream(self._sink, kind.schema, options=options)
@@ -92,7 +96,8 @@ class Encoder:
 
         Raises pyarrow.ArrowException, TypeError or OverflowError for a record that does not fit its columns.
         """
-        columns = [_column(column, records) for column in self._kind.schema]
+        rows = zip(*map(self._fields, records), strict=True)
+        columns = [_column(column, values) for column, values in zip(self._kind.schema, rows, strict=True)]
         self._writer.write_batch(pa.record_batch(columns, schema=self._kind.schema))
         return self._taken()
 
@@ -108,10 +113,9 @@ class Encoder:
         return taken
 
 
-def _column(column: pa.Field, records: Sequence[Record]) -> pa.Array:
-    values: list[Any] = [getattr(record, column.name) for record in records]
+def _column(column: pa.Field, values: Sequence[Any]) -> pa.Array:
     if column.type == _DETAIL:
-        values = [list(detail.items()) for detail in values]
+        return pa.array([list(detail.items()) for detail in values], _DETAIL)
     if column.type == _NAMES:
         return pa.array(values, pa.string()).dictionary_encode()
     return pa.array(values, column.type)
@@ -132,13 +136,10 @@ class Loaded:
 
 def load_records(folder: Path) -> Loaded:
     """Everything up to the last complete batch of each kind. Raises EvidenceError."""
-    meta, torn = _load_meta(folder)
+    meta, torn = load_meta(folder)
     tables: dict[str, pa.Table] = {}
     for kind in KINDS.values():
-        tables[kind.name], losses = _load_kind(folder, kind)
-        rows, written = tables[kind.name].num_rows, meta.counts.get(kind.name, 0)
-        if meta.closed and rows != written:
-            losses = [*losses, f"{kind.name}: {written} were recorded, {rows} are left"]
+        tables[kind.name], losses = _load_kind(folder, kind, meta)
         torn += losses
     if not meta.closed:
         torn.append("the recording was never closed: the harness was stopped while it recorded, or is still at it")
@@ -156,7 +157,8 @@ def load_records(folder: Path) -> Loaded:
     )
 
 
-def _load_meta(folder: Path) -> tuple[Meta, list[str]]:
+def load_meta(folder: Path) -> tuple[Meta, list[str]]:
+    """What the records are about, and what of it is lost. Raises EvidenceError when there is nothing."""
     file = folder / META
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
@@ -169,23 +171,31 @@ def _load_meta(folder: Path) -> tuple[Meta, list[str]]:
     return Meta(**document), []
 
 
-def _load_kind(folder: Path, kind: Kind) -> tuple[pa.Table, list[str]]:
+def _load_kind(folder: Path, kind: Kind, meta: Meta) -> tuple[pa.Table, list[str]]:
     """All complete batches of one kind, over every part of the recording."""
     batches: list[pa.RecordBatch] = []
     losses: list[str] = []
-    for file in sorted(folder.glob(f"{kind.name}*.arrows")):
-        losses += [f"{file.name}: {what}" for what in _read_batches(file, kind, batches)]
+    known = {file.name for file in folder.glob(f"{kind.name}*.arrows")}
+    known |= {name for name in meta.rows if name.startswith(kind.name)}
+    for name in sorted(known):
+        file = folder / name
+        if not file.exists():
+            losses.append(f"{name}: {meta.rows[name]} records are gone with the file")
+            continue
+        raw = file.read_bytes()
+        losses += [f"{name}: {what}" for what in _read_batches(raw, kind, batches)]
+        if name in meta.checksums and crc32(raw) != meta.checksums[name]:
+            losses.append(f"{name}: its content is not what was recorded, it was changed since")
     return pa.Table.from_batches(batches, kind.schema).unify_dictionaries(), losses
 
 
-def _read_batches(file: Path, kind: Kind, batches: list[pa.RecordBatch]) -> list[str]:
-    """Append the file's complete batches; what was wrong with the rest."""
+def _read_batches(raw: bytes, kind: Kind, batches: list[pa.RecordBatch]) -> list[str]:
+    """Append a file's complete batches; what was wrong with the rest."""
     before = len(batches)
-    raw = file.read_bytes()
     try:
         with pa.ipc.open_stream(pa.BufferReader(raw)) as reader:
             if reader.schema != kind.schema:
-                raise EvidenceError(f"{file} has other columns: read it with the harness that wrote it")
+                return ["its columns are not those of this kind, nothing of it can be read"]
             for batch in reader:
                 batch.validate(full=True)
                 batches.append(batch)

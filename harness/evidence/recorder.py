@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from zlib import crc32
 
 import pyarrow as pa
 
-from harness.evidence.columns import KINDS, META, Encoder, Kind, Meta
+from harness.evidence.columns import KINDS, META, Encoder, EvidenceError, Kind, Meta, load_meta
 from harness.evidence.records import Record
 
 BATCH_RECORDS = 4096
@@ -42,6 +43,7 @@ class _Part:
     encoder: Encoder | None = None
     descriptor: int = -1
     size_bytes: int = 0
+    checksum: int = 0
     written: int = 0
 
 
@@ -68,6 +70,8 @@ class Recorder:
             self.path.mkdir(parents=True, exist_ok=True)
             self._parts = self._make_parts(resume)
             self._write_meta()
+        except EvidenceError as unreadable:
+            raise RecorderError(str(unreadable)) from None
         except OSError as error:
             raise self._explained(error) from None
         self._flusher = threading.Thread(target=self._keep_flushing, name=f"recorder {self.path.name}", daemon=True)
@@ -118,9 +122,12 @@ class Recorder:
             raise self.failure
 
     def _make_parts(self, resume: bool) -> dict[type[Record], _Part]:
-        earlier = len(list(self.path.glob("*.arrows"))) or (self.path / META).exists()
+        earlier = any(self.path.glob("*.arrows")) or (self.path / META).exists()
         if earlier and not resume:
             raise RecorderError(f"{self.path} holds a recording already: choose another folder, none is overwritten")
+        if earlier:
+            told, _ = load_meta(self.path)
+            self._meta = replace(self._meta, rows=told.rows, checksums=told.checksums)
         number = 0
         while any((self.path / _file_name(kind, number)).exists() for kind in KINDS.values()):
             number += 1
@@ -168,6 +175,7 @@ class Recorder:
             os.ftruncate(part.descriptor, part.size_bytes)
             raise
         part.size_bytes += len(chunk)
+        part.checksum = crc32(chunk, part.checksum)
 
     def _check_still_there(self) -> None:
         """A deleted file swallows what is written to it without a word: look for its name."""
@@ -188,8 +196,10 @@ class Recorder:
             os.close(part.descriptor)
             part.descriptor = -1
         if self.failure is None:
-            counts = {part.kind.name: part.written for part in self._parts.values()}
-            self._meta = replace(self._meta, closed=True, counts=counts)
+            used = [part for part in self._parts.values() if part.encoder is not None]
+            rows = {**self._meta.rows, **{part.path.name: part.written for part in used}}
+            checksums = {**self._meta.checksums, **{part.path.name: part.checksum for part in used}}
+            self._meta = replace(self._meta, closed=True, rows=rows, checksums=checksums)
             try:
                 self._write_meta()
             except OSError as error:

@@ -14,6 +14,7 @@ from harness.spec.case import Case, Criterion
 from harness.verdict.metric import UnseenError, number, text
 from harness.verdict.metrics import calls, delivery
 from harness.verdict.quantiles import ranks, samples_needed
+from harness.verdict.registry import metric
 from harness.verdict.selecting import NS_PER_S, named, subscribers
 from harness.verdict.verdict import Doubt
 
@@ -43,7 +44,7 @@ def doubts_about(case: Case, evidence: Evidence) -> tuple[Raised, ...]:
         except Exception as error:  # noqa: BLE001 - a guard that cannot look must not look like a clean bill
             says = f"the guard {guard.__name__} broke: {type(error).__name__}: {error}"
             found.append(Raised(Doubt("guard", says, "mend the guard and judge again", widens=True), _all(case)))
-    return tuple(found)
+    return tuple(one for one in found if one.criteria)
 
 
 def torn(case: Case, evidence: Evidence) -> Iterable[Raised]:
@@ -54,12 +55,14 @@ def torn(case: Case, evidence: Evidence) -> Iterable[Raised]:
 
 
 def clock_steps(case: Case, evidence: Evidence) -> Iterable[Raised]:
-    """The host's clock was set during the trial; judging widens every time by the steps."""
+    """The host's clock was set during the trial: judging widens every time by the steps, rates stay open."""
     steps = named(evidence, "clock.step")
     if steps:
         told = ", ".join(f"{mark.detail.get('by_s', '?')} s" for mark in steps)
         hint = "let the clock be slewed, not stepped, while a run is on, and run the case again"
-        yield Raised(Doubt("clock step", f"the host's clock jumped by {told}", hint), _timed(case))
+        says = f"the host's clock jumped by {told}"
+        yield Raised(Doubt("clock step", says, hint), _derived_from_time(case, timed=True))
+        yield Raised(Doubt("clock step", says, hint, widens=True), _derived_from_time(case, timed=False))
 
 
 def instrument_lag(case: Case, evidence: Evidence) -> Iterable[Raised]:
@@ -129,8 +132,10 @@ def _all(case: Case) -> frozenset[str]:
     return frozenset(criterion.id for criterion in case.criteria)
 
 
-def _timed(case: Case) -> frozenset[str]:
-    return frozenset(criterion.id for criterion in case.criteria if criterion.unit in ("s", "ms"))
+def _derived_from_time(case: Case, *, timed: bool) -> frozenset[str]:
+    """Criteria on differences of stamps, or else on what is computed from such differences."""
+    known = ((criterion.id, metric(criterion.metric)) for criterion in case.criteria)
+    return frozenset(name for name, one in known if one is not None and (one.timed if timed else one.paced))
 
 
 def _on(criterion: Criterion, stream: str) -> bool:

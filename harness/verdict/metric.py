@@ -69,6 +69,7 @@ class Metric:
     None where any value can be had. `others`: further keys of `of` filter marks by their detail.
     `pooled`: several trials are one range (their samples sway together), otherwise each must hold.
     `grows`: a count, which a trial that broke off might have raised. `timed`: a difference of stamps.
+    `paced`: computed from such differences: a rate, a ratio.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Metric:
     pooled: bool = False
     grows: bool = False
     timed: bool = False
+    paced: bool = False
 
     def measured(self, evidence: Evidence, of: Of) -> Measurement:
         """Measure; what the evidence does not hold gives the widest range with the reason."""

@@ -182,8 +182,8 @@ METRICS = (
     Metric("calls.latency_added_ms", "ms", "latency minus the baseline's", (*_LATENCY, *BASELINES), latency_added_ms,
            unknown=EVERYTHING, pooled=True, timed=True),
     Metric("calls.latency_ratio", "", "latency over the baseline's", (*_LATENCY, *BASELINES, RESOLUTION),
-           latency_ratio, pooled=True),
-    Metric("calls.rate_per_s", "/s", "answered calls a second", SELECTORS, rate_per_s, pooled=True),
+           latency_ratio, pooled=True, paced=True),
+    Metric("calls.rate_per_s", "/s", "answered calls a second", SELECTORS, rate_per_s, pooled=True, paced=True),
     Metric("calls.achieved_ratio", "", "calls answered in time over calls offered", SELECTORS, achieved_ratio,
-           unknown=Interval(0, 1), pooled=True),
+           unknown=Interval(0, 1), pooled=True, paced=True),
 )  # fmt: skip

@@ -149,6 +149,6 @@ METRICS = (
     ),
     Metric(
         "messages.delivery_ratio", "", "delivery time in the window over that in the baseline window",
-        (*SELECTORS, QUANTILE, BASELINE, RESOLUTION), delivery_ratio, pooled=True,
+        (*SELECTORS, QUANTILE, BASELINE, RESOLUTION), delivery_ratio, pooled=True, paced=True,
     ),
 )  # fmt: skip

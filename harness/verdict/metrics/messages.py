@@ -193,5 +193,5 @@ METRICS = (
     Metric("messages.unknown", "", "deliveries that the venue never sent", SELECTORS, unknown, grows=True),
     Metric("messages.wrong", "", "deliveries whose content breaks the contract", SELECTORS, wrong, grows=True),
     Metric("messages.first_s", "s", "time to the first delivery after a mark", SELECTORS, first_s, timed=True),
-    Metric("messages.rate_per_s", "/s", "deliveries a second at each client", SELECTORS, rate_per_s),
+    Metric("messages.rate_per_s", "/s", "deliveries a second at each client", SELECTORS, rate_per_s, paced=True),
 )  # fmt: skip
