@@ -1,0 +1,122 @@
+"""AccountState: the account and its positions, from one REST snapshot and every event since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from harness.reference.connector.backends.network.dialect import AccountSnapshot, PositionState
+from harness.reference.connector.decimals import wire
+from harness.wire.opensqt.market_maker.v1 import resources_pb2 as resources
+from harness.wire.opensqt.market_maker.v1 import types_pb2 as types
+
+
+class AccountState:
+    """Events that the snapshot already contains are recognised and passed over, so that none is told twice.
+
+    Margin = wallet + unrealised profits. Available = margin less what positions and orders tie up: positions at their
+    entry price and leverage, orders as of the snapshot; REST (GetAccount) has the venue's own figure.
+    """
+
+    def __init__(self, snapshot: AccountSnapshot) -> None:
+        self._snapshot = snapshot
+        self.wallet = snapshot.wallet
+        self._covered = (snapshot.wallet_updated_ms, snapshot.wallet)
+        self.positions: dict[str, PositionState] = {one.symbol: one for one in snapshot.positions}
+        self._covered_positions = {one.symbol: (one.updated_ms, one.size) for one in snapshot.positions}
+        self._has_moved = False
+
+    def told_wallet(self, t_ms: int, wallet: str) -> bool:
+        """A wallet balance told by an event; False when the snapshot was taken after it."""
+        if _is_covered(self._covered, t_ms, wallet):
+            return False
+        self.wallet = wallet
+        self._has_moved = True
+        return True
+
+    def told_position(self, t_ms: int, told: PositionState) -> PositionState | None:
+        """A position told by an event, completed; None when the snapshot was taken after it."""
+        covered = self._covered_positions.get(told.symbol)
+        if covered is not None and _is_covered(covered, t_ms, told.size):
+            return None
+        known = self.positions.get(told.symbol)
+        leverage = told.leverage or (known.leverage if known else 0) or self._snapshot.leverage_of.get(told.symbol, 0)
+        complete = replace(told, leverage=leverage, updated_ms=t_ms)
+        if Decimal(told.size or 0):
+            self.positions[told.symbol] = complete
+        else:
+            self.positions.pop(told.symbol, None)
+        self._has_moved = True
+        return complete
+
+    def replaced_by(self, positions: Sequence[PositionState]) -> Iterator[PositionState]:
+        """A venue that always tells the full list: what changed, closed ones with size 0."""
+        told = {one.symbol: one for one in positions}
+        for symbol, known in list(self.positions.items()):
+            if symbol not in told:
+                del self.positions[symbol]
+                yield replace(known, size="0", unrealised="0")
+        for symbol, one in told.items():
+            if self.positions.get(symbol) != one:
+                self.positions[symbol] = one
+                yield one
+
+    def message(self) -> resources.Account:
+        """The account as it is after the last event."""
+        positions = [position_message(one) for _, one in sorted(self.positions.items())]
+        margin, available = self._snapshot.margin, self._snapshot.available
+        if self._has_moved:
+            total = Decimal(self.wallet) + sum(Decimal(one.unrealised or 0) for one in self.positions.values())
+            tied = self._snapshot.order_margin + sum(_tied_up(one) for one in self.positions.values())
+            margin, available = format(total, "f"), format(min(total, max(Decimal(0), total - tied)), "f")
+        return account_message(self.wallet, margin, available, self._snapshot.maintenance_margin, positions)
+
+
+def account_message(
+    wallet: str, margin: str, available: str, maintenance: str, positions: Sequence[resources.Position]
+) -> resources.Account:
+    """The contract's message. health_score is the part of the margin not needed for maintenance, 1 when all is free."""
+    total = Decimal(margin or 0)
+    health = Decimal(1) if total <= 0 else max(Decimal(0), 1 - Decimal(maintenance or 0) / total)
+    return resources.Account(
+        total_wallet_balance=wire(wallet),
+        total_margin_balance=wire(margin),
+        available_balance=wire(available),
+        positions=positions,
+        account_leverage=max((one.leverage for one in positions), default=0),
+        is_unified=False,
+        health_score=wire(health.quantize(Decimal("0.0001"))),
+        margin_mode=types.MARGIN_MODE_REGULAR,
+        adjusted_equity=wire(margin),
+        total_maintenance_margin=wire(maintenance),
+    )
+
+
+def position_message(one: PositionState) -> resources.Position:
+    """The contract's message; fields that the venue did not tell stay unset."""
+    message = resources.Position(
+        symbol=one.symbol,
+        size=wire(one.size),
+        entry_price=wire(one.entry_price),
+        unrealized_pnl=wire(one.unrealised),
+        leverage=one.leverage,
+        margin_type=one.margin_type,
+        isolated_margin=wire(one.isolated_margin),
+    )
+    if one.mark_price:
+        message.mark_price.CopyFrom(wire(one.mark_price))
+    if one.liquidation_price:
+        message.liquidation_price.CopyFrom(wire(one.liquidation_price))
+    return message
+
+
+def _is_covered(covered: tuple[int, str], t_ms: int, value: str) -> bool:
+    updated_ms, known = covered
+    return t_ms < updated_ms or (t_ms == updated_ms and Decimal(value or 0) == Decimal(known or 0))
+
+
+def _tied_up(one: PositionState) -> Decimal:
+    if not one.leverage:
+        return Decimal(0)
+    return abs(Decimal(one.size or 0)) * Decimal(one.entry_price or 0) / one.leverage

@@ -1,0 +1,310 @@
+"""Binance USD-M futures: native REST fields, frames and codes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from grpc import StatusCode
+
+from harness.reference.connector.backends.backend import Topic
+from harness.reference.connector.backends.network.account_state import account_message, position_message
+from harness.reference.connector.backends.network.dialect import (
+    AccountSnapshot,
+    Native,
+    PositionState,
+    Raw,
+    Readings,
+)
+from harness.reference.connector.backends.network.native import rehosted
+from harness.reference.connector.backends.network.symbols import SETTLE, Symbols
+from harness.reference.connector.decimals import timestamp, wire
+from harness.wire.opensqt.market_maker.v1 import events_pb2 as events
+from harness.wire.opensqt.market_maker.v1 import resources_pb2 as resources
+from harness.wire.opensqt.market_maker.v1 import types_pb2 as types
+
+PRICE_CHANNEL = "miniTicker"
+SIDES = {"BUY": types.ORDER_SIDE_BUY, "SELL": types.ORDER_SIDE_SELL}
+TYPES = {"LIMIT": types.ORDER_TYPE_LIMIT, "MARKET": types.ORDER_TYPE_MARKET}
+STATUSES = {
+    "NEW": types.ORDER_STATUS_NEW,
+    "PARTIALLY_FILLED": types.ORDER_STATUS_PARTIALLY_FILLED,
+    "FILLED": types.ORDER_STATUS_FILLED,
+    "CANCELED": types.ORDER_STATUS_CANCELED,
+    "REJECTED": types.ORDER_STATUS_REJECTED,
+    "EXPIRED": types.ORDER_STATUS_EXPIRED,
+    "EXPIRED_IN_MATCH": types.ORDER_STATUS_EXPIRED,
+}
+
+
+class Binance:
+    """Dialect `binance`."""
+
+    name = "binance"
+    ccxt_id = "binanceusdm"
+    config: Mapping[str, Any] = {
+        "options": {
+            "fetchCurrencies": False,
+            "fetchMarkets": {"types": ["linear"]},
+            "fetchOpenOrders": {"warnWithoutSymbol": False},
+            # One socket for all public subscriptions (ccxt would spread them over 50).
+            "streamLimits": {"linear": 1},
+            "subscriptionLimitByStream": {"linear": 1000},
+            "watchPositions": {"fetchPositionsSnapshot": False, "awaitPositionsSnapshot": False},
+        }
+    }
+    code_pattern = re.compile(r'"code"\s*:\s*"?(-?\d+)')
+    native_codes: Mapping[str, StatusCode] = {
+        **{str(-code): StatusCode.INVALID_ARGUMENT for code in (1013, 1014, 1020, *range(1100, 1131), 4164)},
+        **{str(-code): StatusCode.INVALID_ARGUMENT for code in range(4000, 4032)},
+        "-1000": StatusCode.UNAVAILABLE,
+        "-1001": StatusCode.UNAVAILABLE,
+        "-1003": StatusCode.RESOURCE_EXHAUSTED,
+        "-1007": StatusCode.UNAVAILABLE,
+        "-1008": StatusCode.UNAVAILABLE,
+        "-1015": StatusCode.RESOURCE_EXHAUSTED,
+        "-1021": StatusCode.UNAUTHENTICATED,
+        "-1022": StatusCode.UNAUTHENTICATED,
+        "-1125": StatusCode.UNAUTHENTICATED,
+        "-2010": StatusCode.FAILED_PRECONDITION,
+        "-2011": StatusCode.NOT_FOUND,
+        "-2013": StatusCode.NOT_FOUND,
+        "-2014": StatusCode.UNAUTHENTICATED,
+        "-2015": StatusCode.UNAUTHENTICATED,
+        "-2018": StatusCode.RESOURCE_EXHAUSTED,
+        "-2019": StatusCode.RESOURCE_EXHAUSTED,
+        "-2020": StatusCode.FAILED_PRECONDITION,
+        "-2021": StatusCode.FAILED_PRECONDITION,
+        "-2022": StatusCode.FAILED_PRECONDITION,
+        "-2027": StatusCode.FAILED_PRECONDITION,
+        "-4046": StatusCode.FAILED_PRECONDITION,
+        "-4059": StatusCode.FAILED_PRECONDITION,
+        "-4061": StatusCode.FAILED_PRECONDITION,
+        "-4116": StatusCode.ALREADY_EXISTS,
+        "-5021": StatusCode.FAILED_PRECONDITION,
+        "-5022": StatusCode.FAILED_PRECONDITION,
+    }
+    max_candles = 1500
+
+    def point_at(self, native: Native, base_url: str) -> None:
+        """Every address: one forgotten would go to the live venue."""
+        native.urls["api"] = rehosted(native.urls["api"], base_url)
+
+    # -- REST -----------------------------------------------------------------------------------
+
+    async def ping(self, native: Native) -> None:
+        """The venue's clock."""
+        await native.fapiPublicGetTime()
+
+    async def snapshot(self, native: Native) -> AccountSnapshot:
+        """GET /fapi/v2/account: v3 leaves leverage and flat symbols out."""
+        raw = await native.fapiPrivateV2GetAccount()
+        symbols: Sequence[Raw] = raw.get("positions") or ()
+        asset: Raw = next((one for one in raw.get("assets") or () if one.get("asset") == SETTLE), {})
+        return AccountSnapshot(
+            wallet=str(raw["totalWalletBalance"]),
+            wallet_updated_ms=int(asset.get("updateTime") or 0),
+            margin=str(raw["totalMarginBalance"]),
+            available=str(raw["availableBalance"]),
+            order_margin=Decimal(str(raw.get("totalOpenOrderInitialMargin") or 0)),
+            maintenance_margin=str(raw.get("totalMaintMargin") or ""),
+            positions=tuple(_account_position(one) for one in symbols if Decimal(str(one.get("positionAmt") or 0))),
+            leverage_of={str(one["symbol"]): int(one.get("leverage") or 0) for one in symbols},
+        )
+
+    def account(self, snapshot: AccountSnapshot) -> resources.Account:
+        """Totals as the venue gave them."""
+        positions = [position_message(one) for one in snapshot.positions]
+        return account_message(
+            snapshot.wallet, snapshot.margin, snapshot.available, snapshot.maintenance_margin, positions
+        )
+
+    async def positions(self, native: Native, venue_id: str) -> Sequence[PositionState]:
+        """GET /fapi/v2/positionRisk: v3 leaves leverage and margin type out."""
+        rows = await native.fapiPrivateV2GetPositionRisk({"symbol": venue_id} if venue_id else {})
+        return [_risk_position(row) for row in rows if Decimal(str(row.get("positionAmt") or 0))]
+
+    async def balance(self, native: Native, asset: str) -> str:
+        """The wallet balance among the account's assets."""
+        raw = await native.fapiPrivateV2GetAccount()
+        return next((str(one["walletBalance"]) for one in raw.get("assets") or () if one.get("asset") == asset), "0")
+
+    def order(self, raw: Raw, symbols: Symbols) -> resources.Order:
+        """The venue's ORDER object; `time` only comes with queries."""
+        updated_ms = int(raw.get("updateTime") or 0)
+        return resources.Order(
+            order_id=int(raw["orderId"]),
+            client_order_id=str(raw.get("clientOrderId") or ""),
+            symbol=symbols.of_id(str(raw["symbol"])),
+            side=SIDES.get(raw["side"], types.ORDER_SIDE_UNSPECIFIED),
+            type=TYPES.get(raw["type"], types.ORDER_TYPE_UNSPECIFIED),
+            price=wire(raw.get("price")),
+            quantity=wire(raw.get("origQty")),
+            executed_qty=wire(raw.get("executedQty")),
+            avg_price=wire(raw.get("avgPrice")),
+            status=STATUSES.get(raw["status"], types.ORDER_STATUS_UNSPECIFIED),
+            created_at=timestamp(int(raw.get("time") or updated_ms)),
+            update_time=updated_ms,
+        )
+
+    def precisions(self, market: Raw) -> tuple[int, int]:
+        """The venue states them itself."""
+        return int(market["info"]["pricePrecision"]), int(market["info"]["quantityPrecision"])
+
+    # -- streams --------------------------------------------------------------------------------
+
+    async def watch(self, native: Native, topic: Topic, unified: str) -> None:
+        """ccxt subscribes; its future never resolves, because `read` takes the frames, and fails with the socket."""
+        if topic.stream == "prices":
+            await native.watch_ticker(unified, {"name": PRICE_CHANNEL})
+        elif topic.stream == "klines":
+            await native.watch_ohlcv(unified, topic.interval)
+        elif topic.stream == "funding":
+            await native.watch_mark_price(unified)
+        else:
+            await native.watch_orders()
+
+    async def unwatch(self, native: Native, topic: Topic, unified: str) -> None:
+        """Returns when the venue has acknowledged it."""
+        if topic.stream == "prices":
+            await native.un_watch_ticker(unified, {"name": PRICE_CHANNEL})
+        elif topic.stream == "klines":
+            await native.un_watch_ohlcv(unified, topic.interval)
+        elif topic.stream == "funding":
+            await native.un_watch_mark_price(unified)
+
+    def subscription_hash(self, topic: Topic, unified: str) -> str:
+        """As in ccxt.pro.binance."""
+        if topic.stream == "prices":
+            return f"ticker:{PRICE_CHANNEL}@{unified}"
+        if topic.stream == "klines":
+            return f"ohlcv::{unified}::{topic.interval}"
+        return f"markPrice:markPrice@{unified}"
+
+    def is_private(self, url: str) -> bool:
+        """The address carries the listen key."""
+        return "listenKey=" in url
+
+    def renew(self, native: Native) -> None:
+        """A listen key that died with the venue gives a socket that is open and silent for ever: ask for one anew."""
+        native.options["linear"] = {}
+
+    def read(self, client: Native, frame: Raw, symbols: Symbols, into: Readings) -> bool:
+        """By event name; replies to requests are noted and left to ccxt."""
+        if not isinstance(frame, dict):
+            return False
+        event = frame.get("e")
+        if event == "24hrMiniTicker":
+            into.price(symbols.of_id(frame["s"]), frame["c"], frame["E"])
+        elif event == "kline":
+            into.candle(frame["k"]["i"], _candle(frame["k"], symbols))
+        elif event == "markPriceUpdate":
+            into.funding(symbols.of_id(frame["s"]), frame["r"], int(frame["T"]), int(frame["E"]))
+        elif event == "ORDER_TRADE_UPDATE":
+            into.order(_order_update(frame, symbols))
+        elif event == "ACCOUNT_UPDATE":
+            _account_update(frame, symbols, into)
+        elif event == "listenKeyExpired":
+            into.private_over("the listen key expired")
+        elif event is None and "id" in frame and "error" not in frame:
+            into.accepted(client, str(frame["id"]))
+            return False
+        else:
+            return False
+        return True
+
+
+def _account_position(raw: Raw) -> PositionState:
+    return PositionState(
+        symbol=str(raw["symbol"]),
+        size=str(raw["positionAmt"]),
+        entry_price=str(raw.get("entryPrice") or ""),
+        unrealised=str(raw.get("unrealizedProfit") or raw.get("unRealizedProfit") or ""),
+        margin_type="isolated" if raw.get("isolated") in (True, "true") else "cross",
+        isolated_margin=str(raw.get("isolatedWallet") or ""),
+        leverage=int(raw.get("leverage") or 0),
+        mark_price=str(raw.get("markPrice") or ""),
+        updated_ms=int(raw.get("updateTime") or 0),
+    )
+
+
+def _risk_position(raw: Raw) -> PositionState:
+    return PositionState(
+        symbol=str(raw["symbol"]),
+        size=str(raw["positionAmt"]),
+        entry_price=str(raw.get("entryPrice") or ""),
+        unrealised=str(raw.get("unRealizedProfit") or ""),
+        margin_type=str(raw.get("marginType") or "cross"),
+        isolated_margin=str(raw.get("isolatedMargin") or ""),
+        leverage=int(raw.get("leverage") or 0),
+        mark_price=str(raw.get("markPrice") or ""),
+        liquidation_price=str(raw.get("liquidationPrice") or ""),
+        updated_ms=int(raw.get("updateTime") or 0),
+    )
+
+
+def _candle(raw: Raw, symbols: Symbols) -> resources.Candle:
+    return resources.Candle(
+        symbol=symbols.of_id(raw["s"]),
+        open=wire(raw["o"]),
+        high=wire(raw["h"]),
+        low=wire(raw["l"]),
+        close=wire(raw["c"]),
+        volume=wire(raw["v"]),
+        timestamp=int(raw["t"]),
+        is_closed=bool(raw["x"]),
+    )
+
+
+def _order_update(frame: Raw, symbols: Symbols) -> events.OrderUpdate:
+    raw = frame["o"]
+    side = SIDES.get(raw["S"], types.ORDER_SIDE_UNSPECIFIED)
+    update = events.OrderUpdate(
+        exchange="binance",
+        order_id=int(raw["i"]),
+        client_order_id=raw["c"],
+        symbol=symbols.of_id(raw["s"]),
+        side=side,
+        type=TYPES.get(raw["o"], types.ORDER_TYPE_UNSPECIFIED),
+        status=STATUSES.get(raw["X"], types.ORDER_STATUS_UNSPECIFIED),
+        price=wire(raw["p"]),
+        quantity=wire(raw["q"]),
+        executed_qty=wire(raw["z"]),
+        avg_price=wire(raw["ap"]),
+        update_time=int(raw["T"]),
+    )
+    if raw.get("x") == "TRADE":
+        update.last_trade.CopyFrom(
+            resources.Trade(
+                trade_id=str(raw["t"]),
+                order_id=int(raw["i"]),
+                symbol=update.symbol,
+                side=side,
+                price=wire(raw["L"]),
+                quantity=wire(raw["l"]),
+                fee=wire(raw.get("n")),
+                fee_asset=raw.get("N") or "",
+                timestamp=timestamp(int(raw["T"])),
+                realized_pnl=wire(raw.get("rp")),
+            )
+        )
+    return update
+
+
+def _account_update(frame: Raw, symbols: Symbols, into: Readings) -> None:
+    told = frame["a"]
+    wallet = next((str(one["wb"]) for one in told.get("B") or () if one["a"] == SETTLE), None)
+    positions = [
+        PositionState(
+            symbol=symbols.of_id(one["s"]),
+            size=str(one["pa"]),
+            entry_price=str(one["ep"]),
+            unrealised=str(one["up"]),
+            margin_type=str(one.get("mt") or "cross"),
+            isolated_margin=str(one.get("iw") or ""),
+        )
+        for one in told.get("P") or ()
+    ]
+    into.account(int(frame["T"]), wallet, positions)

@@ -1,0 +1,353 @@
+"""Feeds: venue subscriptions over ccxt.pro, one socket an endpoint, every frame delivered exactly once and in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import Message
+
+from harness.reference.connector.backends.backend import Sink, Topic
+from harness.reference.connector.backends.network.account_state import AccountState, position_message
+from harness.reference.connector.backends.network.codes import refusal_of
+from harness.reference.connector.backends.network.dialect import PRIVATE_STREAMS, Dialect, Native, PositionState
+from harness.reference.connector.backends.network.native import sockets_of
+from harness.reference.connector.backends.network.symbols import Symbols
+from harness.reference.connector.decimals import timestamp, wire
+from harness.reference.connector.log import Log
+from harness.reference.connector.refusal import Refusal, unavailable
+from harness.wire.opensqt.market_maker.v1 import events_pb2 as events
+from harness.wire.opensqt.market_maker.v1 import resources_pb2 as resources
+
+OPEN_LIMIT_S = 5.0
+UNSUBSCRIBE_LIMIT_S = 2.0
+LINGER_S = 2.0
+"""An endpoint's socket outlives its last subscription by this, so that a client that comes and goes costs no dial."""
+ACCOUNT, ORDERS, POSITIONS = Topic("account"), Topic("orders"), Topic("positions")
+_PRIVATE = Topic("orders", "", "private")
+"""Stands for the private endpoint as a whole, which carries orders, account and positions."""
+
+
+@dataclass(eq=False)
+class _Held:
+    """A subscription at the venue: the task that holds it, and whether the venue has confirmed it."""
+
+    topic: Topic
+    unified: str
+    live: asyncio.Future[None]
+    task: asyncio.Task[None] | None = None
+
+    def confirm(self) -> None:
+        if not self.live.done():
+            self.live.set_result(None)
+
+
+class Feeds:
+    """The network backend's streams. It is the dialect's Readings and the exchange object's Tap."""
+
+    def __init__(self, dialect: Dialect, symbols: Symbols, log: Log) -> None:
+        self._dialect = dialect
+        self._symbols = symbols
+        self._log = log
+        self._native: Native = None
+        self._sink: Sink | None = None
+        self._held: dict[Topic, _Held] = {}
+        self._private_open: set[Topic] = set()
+        self._private_turn = asyncio.Lock()
+        self._state: AccountState | None = None
+        self._early: list[tuple[int, str | None, Sequence[PositionState]]] | None = None
+        self._funding: dict[str, tuple[str, int]] = {}
+        self._by_key: dict[tuple[str, str, str], Topic] = {}
+        self._lingering: dict[bool, asyncio.TimerHandle] = {}
+        self._chores: set[asyncio.Task[None]] = set()
+        self._last_error = ""
+
+    def use(self, native: Native) -> None:
+        """The exchange object, made after this one."""
+        self._native = native
+
+    def socket_count(self) -> int:
+        """Open WebSocket connections to the venue."""
+        return len(sockets_of(self._native))
+
+    async def open(self, topic: Topic, sink: Sink) -> None:
+        """Subscribe; returns once the venue has confirmed. Raises Refusal."""
+        self._sink = sink
+        if topic.stream in PRIVATE_STREAMS:
+            await self._open_private(topic)
+            return
+        unified = self._symbols.unified(topic.symbol)
+        self._by_key[topic.stream, topic.symbol, topic.interval] = topic
+        try:
+            await self._hold(topic, unified)
+        except BaseException:
+            self._by_key.pop((topic.stream, topic.symbol, topic.interval), None)
+            raise
+
+    async def shut(self, topic: Topic) -> None:
+        """Unsubscribe; the endpoint's socket goes with its last subscription."""
+        if topic.stream in PRIVATE_STREAMS:
+            self._private_open.discard(topic)
+            if not self._private_open:
+                self._linger(private=True)
+            return
+        self._by_key.pop((topic.stream, topic.symbol, topic.interval), None)
+        self._funding.pop(topic.symbol, None)
+        held = self._held.pop(topic, None)
+        if held is None:
+            return
+        try:
+            async with asyncio.timeout(UNSUBSCRIBE_LIMIT_S):
+                await self._dialect.unwatch(self._native, topic, held.unified)
+        finally:
+            await _ended(held.task)
+            self._linger(private=False)
+
+    def state(self, topic: Topic) -> Sequence[tuple[str, Message]]:
+        """Account and positions after the last event; the other streams have no state."""
+        if self._state is None:
+            return []
+        if topic == ACCOUNT:
+            return [("", self._state.message())]
+        if topic == POSITIONS:
+            return [(one.symbol, position_message(one)) for _, one in sorted(self._state.positions.items())]
+        return []
+
+    async def close(self) -> None:
+        """End every task and timer."""
+        for timer in self._lingering.values():
+            timer.cancel()
+        tasks = [held.task for held in self._held.values() if held.task is not None] + list(self._chores)
+        self._held.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # -- holding subscriptions ------------------------------------------------------------------
+
+    async def _hold(self, topic: Topic, unified: str) -> None:
+        self._stay(private=topic == _PRIVATE)
+        held = _Held(topic, unified, asyncio.get_running_loop().create_future())
+        held.task = asyncio.get_running_loop().create_task(self._watch(held), name=f"watch {topic.stream} {unified}")
+        self._held[topic] = held
+        try:
+            async with asyncio.timeout(OPEN_LIMIT_S):
+                await asyncio.shield(held.live)
+        except BaseException as error:
+            if self._held.get(topic) is held:
+                del self._held[topic]
+            await _ended(held.task)
+            self._linger(private=topic == _PRIVATE)
+            if isinstance(error, TimeoutError):
+                raise unavailable(f"the venue did not confirm the subscription within {OPEN_LIMIT_S:g} s") from None
+            raise
+
+    async def _watch(self, held: _Held) -> None:
+        try:
+            await self._dialect.watch(self._native, held.topic, held.unified)
+            reason = "the venue's subscription ended"
+            refusal: Refusal = unavailable(reason)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - ccxt raises the socket's error, whatever it is
+            refusal = refusal_of(error, self._dialect.code_pattern, self._dialect.native_codes)
+        if not held.live.done():
+            held.live.set_exception(refusal)
+            held.live.exception()  # retrieved by open(), unless its client has gone meanwhile
+        elif self._held.get(held.topic) is held:
+            del self._held[held.topic]
+            self._lost(held.topic, refusal.reason)
+
+    def _lost(self, topic: Topic, reason: str) -> None:
+        if self._sink is None:
+            return
+        if topic == _PRIVATE:
+            topics, self._private_open = sorted(self._private_open, key=lambda one: one.stream), set()
+            self._state = None
+            for one in topics:
+                self._sink.lost(one, reason)
+            self._linger(private=True)
+            return
+        self._by_key.pop((topic.stream, topic.symbol, topic.interval), None)
+        self._funding.pop(topic.symbol, None)
+        self._sink.lost(topic, reason)
+        self._linger(private=False)
+
+    async def _open_private(self, topic: Topic) -> None:
+        async with self._private_turn:
+            if _PRIVATE not in self._held:
+                self._state = None
+                self._dialect.renew(self._native)
+                await self._hold(_PRIVATE, "")
+            self._stay(private=True)
+            if topic != ORDERS and self._state is None:
+                await self._take_snapshot()
+            self._private_open.add(topic)
+
+    async def _take_snapshot(self) -> None:
+        self._early = []
+        try:
+            snapshot = await self._dialect.snapshot(self._native)
+        except Exception as error:  # noqa: BLE001 - ccxt's classes and, for odd replies, anything else
+            self._linger(private=True)
+            raise refusal_of(error, self._dialect.code_pattern, self._dialect.native_codes) from None
+        finally:
+            early, self._early = self._early, None
+        if _PRIVATE not in self._held:
+            raise unavailable("the venue's private stream was lost while it was opened")
+        self._state = AccountState(snapshot)
+        for t_ms, wallet, positions in early or ():
+            self._apply(t_ms, wallet, positions)
+
+    # -- sockets --------------------------------------------------------------------------------
+
+    def _stay(self, *, private: bool) -> None:
+        timer = self._lingering.pop(private, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _linger(self, *, private: bool) -> None:
+        if private and self._private_open:
+            return
+        if not private and any(topic != _PRIVATE for topic in self._held):
+            return
+        self._stay(private=private)
+        self._lingering[private] = asyncio.get_running_loop().call_later(LINGER_S, self._chore, private)
+
+    def _chore(self, private: bool) -> None:
+        self._lingering.pop(private, None)
+        task = asyncio.get_running_loop().create_task(self._close_sockets(private), name="close venue sockets")
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)
+
+    async def _close_sockets(self, private: bool) -> None:
+        if private:
+            async with self._private_turn:
+                if self._private_open:
+                    return
+                held = self._held.pop(_PRIVATE, None)
+                self._state = None
+                await self._close_endpoint(private)
+                if held is not None:
+                    await _ended(held.task)
+        elif all(topic == _PRIVATE for topic in self._held):
+            await self._close_endpoint(private)
+
+    async def _close_endpoint(self, private: bool) -> None:
+        for client in list((self._native.clients or {}).values()):
+            if client.connection is None or self._dialect.is_private(client.url) != private:
+                continue
+            self._native.clients.pop(client.url, None)
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(UNSUBSCRIBE_LIMIT_S):
+                    await client.close()
+
+    # -- Tap ------------------------------------------------------------------------------------
+
+    def frame(self, client: Native, message: Any) -> bool:
+        """Every parsed frame; an error here must not end ccxt's receive loop."""
+        try:
+            return self._dialect.read(client, message, self._symbols, self)
+        except Exception as error:  # noqa: BLE001 - a frame that nobody can read is logged, the next one counts
+            self._complain(f"{type(error).__name__}: {error}")
+            return True
+
+    def connected(self, client: Native) -> None:
+        """A socket is open: that is all a private one needs."""
+        private = self._dialect.is_private(client.url)
+        self._log.info("venue socket open", endpoint="private" if private else "public")
+        if private and _PRIVATE in self._held:
+            self._held[_PRIVATE].confirm()
+
+    def _complain(self, text: str) -> None:
+        if text != self._last_error:
+            self._last_error = text
+            self._log.error("unreadable venue frame", error=text)
+
+    # -- Readings -------------------------------------------------------------------------------
+
+    def accepted(self, client: Native, request_id: str) -> None:
+        """Confirm whichever subscription has this request's id."""
+        for topic, held in self._held.items():
+            if topic == _PRIVATE or held.live.done():
+                continue
+            known = client.subscriptions.get(self._dialect.subscription_hash(topic, held.unified))
+            if isinstance(known, dict) and str(known.get("id")) == request_id:
+                held.confirm()
+
+    def price(self, symbol: str, price: str, t_ms: int) -> None:
+        """To the symbol's topic."""
+        topic = self._by_key.get(("prices", symbol, ""))
+        if topic is not None and self._sink is not None:
+            self._told(topic)
+            change = events.PriceChange(exchange=self._dialect.name, symbol=symbol, price=wire(price))
+            change.timestamp.CopyFrom(timestamp(t_ms))
+            self._sink.publish(topic, symbol, change)
+
+    def candle(self, interval: str, candle: resources.Candle) -> None:
+        """To the symbol's and interval's topic."""
+        topic = self._by_key.get(("klines", candle.symbol, interval))
+        if topic is not None and self._sink is not None:
+            self._told(topic)
+            self._sink.publish(topic, candle.symbol, candle)
+
+    def funding(self, symbol: str, rate: str, next_ms: int, t_ms: int) -> None:
+        """Venues repeat the rate every second; only a change is an update."""
+        topic = self._by_key.get(("funding", symbol, ""))
+        if topic is None or self._sink is None:
+            return
+        self._told(topic)
+        if self._funding.get(symbol) == (rate, next_ms):
+            return
+        self._funding[symbol] = (rate, next_ms)
+        update = events.FundingUpdate(
+            exchange=self._dialect.name,
+            symbol=symbol,
+            rate=wire(rate),
+            predicted_rate=wire(rate),
+            next_funding_time=next_ms,
+            timestamp=t_ms,
+        )
+        self._sink.publish(topic, symbol, update)
+
+    def order(self, update: events.OrderUpdate) -> None:
+        """To everybody who follows orders."""
+        if self._sink is not None:
+            self._sink.publish(ORDERS, update.symbol, update)
+
+    def account(self, t_ms: int, wallet: str | None, positions: Sequence[PositionState]) -> None:
+        """Kept until the snapshot is there, then applied in order."""
+        if self._early is not None:
+            self._early.append((t_ms, wallet, positions))
+        elif self._state is not None:
+            self._apply(t_ms, wallet, positions)
+
+    def private_over(self, reason: str) -> None:
+        """The socket stays open but silent: it is as good as lost."""
+        held = self._held.pop(_PRIVATE, None)
+        if held is not None and held.task is not None:
+            held.task.cancel()
+            self._lost(_PRIVATE, reason)
+
+    def _apply(self, t_ms: int, wallet: str | None, positions: Sequence[PositionState]) -> None:
+        if self._state is None or self._sink is None:
+            return
+        changed = [one for one in (self._state.told_position(t_ms, told) for told in positions) if one is not None]
+        if wallet is not None and self._state.told_wallet(t_ms, wallet):
+            self._sink.publish(ACCOUNT, "", self._state.message())
+        for one in changed:
+            self._sink.publish(POSITIONS, one.symbol, position_message(one))
+
+    def _told(self, topic: Topic) -> None:
+        held = self._held.get(topic)
+        if held is not None:
+            held.confirm()
+
+
+async def _ended(task: asyncio.Task[None] | None) -> None:
+    if task is not None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
