@@ -1,0 +1,40 @@
+# make setup: .venv with the harness installed; needs the package index only.
+# make run:   the integration cases against the reference stack; ends with the report's path.
+# make test:  everything CI tests.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+RUN    ?=
+
+.PHONY: setup run test lint lock clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml .ci/requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; $(PYTHON) is older. Name another one: make setup PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/requirements.lock --editable '.[dev]'
+	@touch $@
+
+run: setup
+	$(BIN)/python -m pytest -m integration $(RUN)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy harness suites conftest.py
+	$(BIN)/lint-imports
+	$(BIN)/python -m harness.wire.generate --check
+	$(BIN)/python -m harness.spec.schema --check
+
+test: lint
+	$(BIN)/python -m pytest -m self
+	$(BIN)/python -m pytest -m integration $(RUN)
+
+lock: setup
+	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check | grep -v ' @ ' > .ci/requirements.lock
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,96 @@
+"""Start a connector with credentials that must be refused, and write down everything that it lets slip meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from dataclasses import dataclass
+
+from harness.evidence.clock import monotonic_s
+from harness.target.credentials import Credentials
+from harness.target.service import Service
+from harness.trial.stage import Stage, credentials_of
+from harness.trial.trial import Trial
+
+EXIT_LIMIT_S = 60.0
+"""Longer than the criterion's limit, so that a late exit is seen as late."""
+PROBE_EVERY_S = 0.05
+CONNECT_LIMIT_S = 0.5
+SAYS = "credential validation failed"
+
+
+@dataclass(frozen=True, slots=True)
+class BadStart:
+    """One way in which a start must fail."""
+
+    name: str
+    exchange: str = "binance"
+
+
+BAD_STARTS = (
+    BadStart("wrong-key"),
+    BadStart("wrong-secret"),
+    BadStart("missing-passphrase", exchange="bitget"),
+    BadStart("unreachable-venue"),
+)
+
+
+async def start_badly(trial: Trial, stage: Stage, start: BadStart) -> None:
+    """One start: facts exit.code, output.says_validation_failed, port.connects, secret.in_output; marks `attempt`."""
+    given = credentials_of(stage.seed, start.exchange)
+    over = await _venue_for(stage, start)
+    if start.name == "wrong-key":
+        given = dataclasses.replace(given, key="wrong" + given.key[5:])
+    elif start.name == "wrong-secret":
+        given = dataclasses.replace(given, secret="wrong" + given.secret[5:])
+    elif start.name == "missing-passphrase":
+        given = dataclasses.replace(given, passphrase="")
+    trial.mark("process.started", attempt=start.name)
+    started = await stage.connector(start.exchange, credentials=given, over=over, wait=False)
+    await _watch_to_the_end(trial, started.service, start.name, given)
+
+
+async def _venue_for(stage: Stage, start: BadStart) -> str:
+    """Name of the venue that this start runs into."""
+    if start.name != "unreachable-venue":
+        await stage.venue(start.exchange)
+        return start.exchange
+    venue = await stage.venue(start.exchange, oracle=False, name="unreachable")
+    await venue.fault("refuse", how="hang")
+    return "unreachable"
+
+
+async def _watch_to_the_end(trial: Trial, service: Service, attempt: str, given: Credentials) -> None:
+    connects, attempts, end_s = 0, 0, monotonic_s() + EXIT_LIMIT_S
+    leaving = asyncio.create_task(service.wait_exit(EXIT_LIMIT_S))
+    try:
+        while not leaving.done() and monotonic_s() < end_s:
+            due_s = monotonic_s() + PROBE_EVERY_S
+            if service.direct_address:
+                attempts += 1
+                connects += await _connects(service.direct_address)
+            await asyncio.wait({leaving}, timeout=max(0.0, due_s - monotonic_s()))
+        code = await leaving
+    finally:
+        leaving.cancel()
+    if code is not None:
+        trial.mark("process.died", attempt=attempt, code=str(code))
+        trial.fact("exit.code", code, "exit code", subject=attempt)
+    await service.close()
+    text = service.log_text()
+    trial.fact("output.says_validation_failed", SAYS in text.lower(), "1: it does", subject=attempt)
+    trial.fact("port.attempts", attempts, "attempts to connect", subject=attempt)
+    trial.fact("port.connects", connects, "connections", subject=attempt)
+    leaks = service.secrets_masked + sum(text.count(secret) for secret in given.texts())
+    trial.fact("secret.in_output", leaks, "occurrences", subject=attempt)
+
+
+async def _connects(address: str) -> int:
+    """1 when something accepts a connection at `address`, else 0."""
+    host, port = address.rsplit(":", 1)
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port)), CONNECT_LIMIT_S)
+    except (OSError, TimeoutError):
+        return 0
+    writer.close()
+    return 1

@@ -1,0 +1,103 @@
+"""Probes: sample the service under test, the venue and this instrument at a steady period while a trial runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable
+from types import TracebackType
+from typing import Protocol, Self
+
+from harness.evidence.clock import NS_PER_S, monotonic_s, now_ns
+from harness.evidence.records import Fact, Mark, Reading, Record
+from harness.venue.control import ControlError, VenueControl
+
+PERIOD_S = 0.2
+LAG_PERIOD_S = 0.02
+CLOCK_STEP_S = 0.05
+
+
+class Inspectable(Protocol):
+    """What a probed service offers."""
+
+    async def introspect(self) -> tuple[Reading, ...]:
+        """Current readings of every probe that this service has a source for."""
+        ...
+
+    def unmeasurable(self) -> tuple[Fact, ...]:
+        """Why the other probes have none."""
+        ...
+
+
+Source = Callable[[], Awaitable[Iterable[Reading]]]
+
+
+class Sampler:
+    """Runs while entered; `latest` maps each probe to its newest values, oldest first, for waiting on."""
+
+    def __init__(self, record: Callable[[Record], None]) -> None:
+        self._record = record
+        self._sources: list[Source] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self.latest: dict[str, list[float]] = {}
+
+    async def __aenter__(self) -> Self:
+        self._tasks = [
+            asyncio.create_task(self._sample(), name="probes"),
+            asyncio.create_task(self._watch_self(), name="instrument lag"),
+        ]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def add(self, source: Source) -> None:
+        """Sample this source too, from the next round on."""
+        self._sources.append(source)
+
+    async def sample(self) -> None:
+        """One round now: a source that cannot answer (its process is gone) leaves a gap, which is evidence."""
+        for source in list(self._sources):
+            readings: Iterable[Reading] = ()
+            with contextlib.suppress(OSError, TimeoutError, ProcessLookupError, ControlError):
+                readings = await source()
+            for reading in readings:
+                self._record(reading)
+                self.latest.setdefault(reading.probe, []).append(reading.value)
+
+    async def _sample(self) -> None:
+        due_s = monotonic_s()
+        while True:
+            await self.sample()
+            due_s = max(due_s + PERIOD_S, monotonic_s())
+            await asyncio.sleep(due_s - monotonic_s())
+
+    async def _watch_self(self) -> None:
+        """How late this event loop wakes up, worst of each second, and whether the clock stepped."""
+        worst_s, reported_s = 0.0, monotonic_s()
+        offset_s = now_ns() / NS_PER_S - monotonic_s()
+        while True:
+            due_s = monotonic_s() + LAG_PERIOD_S
+            await asyncio.sleep(LAG_PERIOD_S)
+            worst_s = max(worst_s, monotonic_s() - due_s)
+            if monotonic_s() - reported_s < 1.0:
+                continue
+            self._record(Reading(now_ns(), "instrument.lag", worst_s, "s"))
+            stepped_s = now_ns() / NS_PER_S - monotonic_s() - offset_s
+            if abs(stepped_s) > CLOCK_STEP_S:
+                self._record(Mark(now_ns(), "clock.step", {"by_s": f"{stepped_s:.3f}"}))
+                offset_s += stepped_s
+            worst_s, reported_s = 0.0, monotonic_s()
+
+
+async def venue_readings(venue: VenueControl) -> tuple[Reading, ...]:
+    """The venue's own meters: open sockets and subscriptions."""
+    meters = await venue.meters()
+    return (
+        Reading(now_ns(), "venue.sockets", meters.sockets_now, "sockets"),
+        Reading(now_ns(), "venue.subscriptions", len(meters.subscriptions), "subscriptions"),
+    )

@@ -1,0 +1,198 @@
+"""Stage: starts what a trial needs (venue, connector, clients) and takes all of it down again, whatever happened."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from types import TracebackType
+from typing import Self
+
+from harness.client.follower import Follower
+from harness.evidence.clock import monotonic_s
+from harness.target.launcher import Credentials, Launcher, Venue
+from harness.target.profile import Profile
+from harness.target.service import Service
+from harness.trial.connector import Connector
+from harness.trial.nudge import DEFAULT_SYMBOL, nudge_streams
+from harness.trial.path import Path
+from harness.trial.probes import PERIOD_S, Sampler, venue_readings
+from harness.trial.trial import CutShort, Trial
+from harness.venue.control import VenueControl
+
+REST_LIMIT_S = 10.0
+REST_ROUNDS = 5
+"""A probe is at rest when its last readings, this many, are equal."""
+
+
+def credentials_of(seed: int, exchange: str) -> Credentials:
+    """The one key set of a run, made from its seed: the venue knows it and the connector gets it."""
+    digest = hashlib.sha256(f"{seed}:{exchange}".encode()).hexdigest()
+    return Credentials(key=f"key{digest[:29]}", secret=digest[16:48], passphrase=digest[48:60])
+
+
+class Stage:
+    """`async with Stage(...) as stage`: `venue()` and `connector()` start on demand; leaving stops everything."""
+
+    def __init__(
+        self, trial: Trial, launcher: Launcher, profile: Profile, seed: int, labels: Mapping[str, str]
+    ) -> None:
+        self.trial = trial
+        self.launcher = launcher
+        self.profile = profile
+        self.seed = seed
+        self.labels = labels
+        """Environment that marks every process of this run."""
+        self.sampler = Sampler(trial.record)
+        self._open = AsyncExitStack()
+        self._starting = asyncio.Lock()
+        self._running: dict[str, Venue] = {}
+        self._controls: dict[str, VenueControl] = {}
+        self._followers: list[Follower] = []
+        self._baselines: dict[str, dict[str, float]] = {}
+
+    async def __aenter__(self) -> Self:
+        self._open.push_async_callback(self.launcher.close)
+        await self._open.enter_async_context(self.sampler)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._open.aclose()
+
+    async def venue(self, exchange: str, *, oracle: bool = True, name: str = "") -> VenueControl:
+        """The simulated venue of this exchange, started when needed. `oracle`: its ledger judges this trial.
+
+        `name` asks for one of its own beside the exchange's usual one.
+        """
+        name = name or exchange
+        async with self._starting:
+            return await self._venue(exchange, name, oracle)
+
+    async def _venue(self, exchange: str, name: str, oracle: bool) -> VenueControl:
+        if name not in self._controls:
+            running = await self.launcher.start_venue(
+                exchange, self.profile.venue_profile, self.seed, credentials_of(self.seed, exchange)
+            )
+            control = await self._open.enter_async_context(VenueControl.connect(running.control_address))
+            self._running[name], self._controls[name] = running, control
+            await control.set_tick(0)  # nothing moves but what the case moves
+            if oracle:
+                self.sampler.add(lambda: venue_readings(control))
+                await self.trial.attach_venue(control)
+        return self._controls[name]
+
+    async def connector(
+        self,
+        exchange: str,
+        *,
+        credentials: Credentials | None = None,
+        over: str = "",
+        wait: bool = True,
+        probed: bool = True,
+        environment: Mapping[str, str] | None = None,
+    ) -> Connector:
+        """A connector for `exchange`, SERVING unless `wait` is false. `over`: name of the venue, its own by default."""
+        running = self._running.get(over or exchange)
+        service = await self.launcher.start_connector(
+            exchange,
+            running.base_url if running else "",
+            credentials or credentials_of(self.seed, exchange),
+            wait=wait,
+            environment=environment or {},
+        )
+        if wait and probed:
+            self.probe(service)
+        return Connector(service, self, exchange)
+
+    def probe(self, service: Service) -> None:
+        """Sample this service from now on and write down what cannot be seen of it."""
+        self.sampler.add(service.introspect)
+        for fact in service.unmeasurable():
+            self.trial.record(fact)
+
+    async def at_rest(self, *probes: str, limit_s: float = REST_LIMIT_S) -> None:
+        """Wait until the probes' newest readings are all equal, or `limit_s` is over: then the evidence tells."""
+        end_s = monotonic_s() + limit_s
+        taken = {probe: len(self.sampler.latest.get(probe, ())) for probe in probes}
+        while monotonic_s() < end_s:
+            await self.trial.observe(0.1)
+            newest = {probe: self.sampler.latest.get(probe, [])[taken[probe] :][-REST_ROUNDS:] for probe in probes}
+            seen = [values for probe, values in newest.items() if self.sampler.latest.get(probe)]
+            if seen and all(len(values) == REST_ROUNDS and len(set(values)) == 1 for values in seen):
+                return
+
+    async def back_at(self, baseline: str, limit_s: float) -> None:
+        """Give the connector `limit_s` to come back to the readings it had at that baseline; the evidence tells."""
+        wanted = self._baselines.get(baseline, {})
+        end_s = monotonic_s() + limit_s
+        while monotonic_s() < end_s:
+            await self.trial.observe(PERIOD_S)
+            newest = {probe: self.sampler.latest[probe][-1] for probe in wanted}
+            if all(newest[probe] <= value for probe, value in wanted.items()):
+                return
+
+    def mark_baseline(self, name: str, *probes: str) -> None:
+        """Mark the baseline that later readings are held against."""
+        self._baselines[name] = {
+            probe: self.sampler.latest[probe][-1] for probe in probes if self.sampler.latest.get(probe)
+        }
+        self.trial.mark(name)
+
+    # -- clients in processes of their own ------------------------------------------------------------
+
+    @asynccontextmanager
+    async def follower(
+        self,
+        connector: Connector,
+        names: Sequence[str],
+        streams: Sequence[str],
+        *,
+        through: Path | None = None,
+        stall: bool = False,
+    ) -> AsyncIterator[Follower]:
+        """Clients in one process of their own; its evidence becomes part of the trial's."""
+        follower = Follower(
+            through.address if through else connector.address,
+            names=names,
+            streams=streams,
+            symbols=(DEFAULT_SYMBOL,),
+            evidence=self.trial.part("-".join(names)),
+            stall=stall,
+            env={**os.environ, **self.labels},
+        )
+        async with follower:
+            self._followers.append(follower)
+            try:
+                yield follower
+            finally:
+                self._followers.remove(follower)
+                if follower.returncode is None:
+                    await follower.stop()
+
+    async def followers_live(self, limit_s: float = 15.0) -> None:
+        """Wait until every follower has heard something on every stream, while the venue moves all of them."""
+        end_s = monotonic_s() + limit_s
+        for follower in self._followers:
+            while not await follower.wait_first(0.2):
+                if monotonic_s() > end_s or follower.returncode is not None:
+                    why = f": {follower.complaints}" if follower.complaints else ""
+                    raise CutShort(f"follower {', '.join(follower.names)} heard nothing within {limit_s:g} s{why}")
+                await nudge_streams(self._controls[self.profile.venue.exchange], follower.streams)
+            for client in follower.names:
+                for stream in follower.streams:
+                    self.trial.mark("stream.live", client=client, stream=stream, subscription="1")
+
+    @asynccontextmanager
+    async def stalled_follower(self, connector: Connector, name: str) -> AsyncIterator[None]:
+        """A client that subscribes to prices, reads once, then never again while it stays connected."""
+        self.trial.mark("fault.begin", kind="stalled-reader", subject=name)
+        async with self.follower(connector, (name,), ("prices",), stall=True) as follower:
+            if not await follower.wait_first(15.0):
+                raise CutShort(f"the reader that was to stall heard nothing at all: {follower.complaints}")
+            self.trial.mark("fault.bit", kind="stalled-reader", subject=name)
+            yield
+        self.trial.mark("fault.heal", kind="stalled-reader", subject=name)

@@ -1,0 +1,92 @@
+"""Cases 3.2.1 to 3.2.5: what the connector does for its clients, over a venue."""
+
+from __future__ import annotations
+
+import asyncio
+
+from harness.evidence.clock import now_ns
+from harness.plugin import case
+from harness.trial.backends import EXCHANGES, check_backend
+from harness.trial.connector import Connector, subscribe
+from harness.trial.credentials import BAD_STARTS, start_badly
+from harness.trial.faults import lose_client
+from harness.trial.health import record_health, watch_outage
+from harness.trial.nudge import feed
+from harness.trial.stage import Stage
+from harness.trial.trial import Trial
+from harness.venue.control import VenueControl
+
+BROADCAST_PER_S = 1000
+STALL_S = 30.0
+NOTICE_LIMIT_S = 35.0
+
+
+@case("3.2.1")
+async def test_broadcast_with_a_stalled_reader(
+    trial: Trial, stage: Stage, connector: Connector, venue: VenueControl
+) -> None:
+    async with (
+        connector.client("control") as control,
+        stage.follower(connector, ("fast1", "fast2", "fast3"), ("prices",)),
+    ):
+        # The control client's subscription is live, hence the connector's own at the venue, which all share.
+        await trial.follow(subscribe(control, "prices"))
+        await stage.followers_live()
+        async with feed(venue, BROADCAST_PER_S):
+            async with trial.window("clean"):
+                await trial.observe(STALL_S / 3)
+            async with stage.stalled_follower(connector, "stalled"), trial.window("stalled"):
+                await trial.observe(STALL_S)
+            async with trial.window("clean"):
+                await trial.observe(STALL_S / 3)
+        await trial.settle(limit_s=20)
+
+
+@case("3.2.2")
+async def test_dead_clients_are_cleaned_up(
+    trial: Trial, stage: Stage, connector: Connector, venue: VenueControl
+) -> None:
+    streams = ("prices", "account", "positions", "orders")
+    trial.fact("keepalive.stated", stage.profile.keepalive_s, "s")
+    await connector.warm_up(*streams)
+    for kind in ("killed", "reset", "blackholed"):
+        await connector.baseline(f"baseline.{kind}")
+        async with (
+            connector.path(kind) as path,
+            stage.follower(connector, (kind,), streams, through=path) as follower,
+            feed(venue, 20),
+        ):
+            await stage.followers_live()
+            await lose_client(trial, connector, follower, path, kind, NOTICE_LIMIT_S)
+            await stage.back_at(f"baseline.{kind}", limit_s=10)
+        trial.mark(f"settled.{kind}")
+    await trial.settle()
+
+
+@case("3.2.3")
+async def test_health_follows_the_venue(trial: Trial, connector: Connector, venue: VenueControl) -> None:
+    await record_health(trial, connector)
+    async with watch_outage(trial, connector) as outage:
+        await outage.until_serving(30)
+        before_ns = now_ns()
+        refusal = await venue.fault("refuse")
+        await venue.fault("drop_sockets", how="reset")
+        trial.mark("fault.bit", earliest_ns=before_ns, kind="venue-down", subject=connector.exchange)
+        await outage.until_not_serving(20)
+        await venue.heal(refusal)
+        trial.mark("fault.heal", kind="venue-down", subject=connector.exchange)
+        await outage.until_serving(40)
+    await trial.settle()
+
+
+@case("3.2.4")
+async def test_bad_credentials_never_open_the_port(trial: Trial, stage: Stage) -> None:
+    await asyncio.gather(*(start_badly(trial, stage, start) for start in BAD_STARTS))
+    await trial.settle()
+
+
+@case("3.2.5")
+async def test_all_exchange_backends(trial: Trial, stage: Stage) -> None:
+    for exchange in EXCHANGES:
+        await check_backend(trial, stage, exchange)
+    await trial.settle()
