@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
+
+# Before grpc is imported: its C core would write lines of its own form to stderr.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 from harness.reference.connector.process import main
 

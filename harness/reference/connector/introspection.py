@@ -108,11 +108,10 @@ class Introspection:
 
     def _live_tasks(self) -> list[asyncio.Task[object]]:
         self._own_tasks = {task for task in self._own_tasks if not task.done()}
-        return [task for task in asyncio.all_tasks() if task not in self._own_tasks]
+        return [task for task in asyncio.all_tasks() if task not in self._own_tasks and not _serves_a_page(task)]
 
     @web.middleware
     async def _mark_own(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        # aiohttp serves each connection in one task, which outlives the request on a kept-alive connection.
         task = asyncio.current_task()
         if task is not None:
             self._own_tasks.add(task)
@@ -137,6 +136,11 @@ class Introspection:
             else:
                 lines += [f"# TYPE {metric} {kind}", f"{metric} {int(value)}"]
         return web.Response(text="\n".join(lines) + "\n", content_type="text/plain")
+
+
+def _serves_a_page(task: asyncio.Task[object]) -> bool:
+    # aiohttp has one task per connection, and one per request inside it; only the latter passes the middleware.
+    return getattr(task.get_coro(), "__qualname__", "") == "RequestHandler.start"
 
 
 def _task_name(task: asyncio.Task[object]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -70,3 +71,16 @@ class Log:
         line = self.redact("\t".join(parts)).replace("\n", "\\n")
         self._stream.write(line + "\n")
         self._stream.flush()
+
+
+class LibraryLines(logging.Handler):
+    """Warnings and errors of libraries, in the same form: `logging.getLogger().addHandler(LibraryLines(log))`."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """As WARN: what it means for a call or a stream is logged by whoever made it."""
+        error = record.exc_info[1] if record.exc_info else None
+        self._log.warn(record.getMessage(), library=record.name, error=repr(error) if error else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -18,7 +19,7 @@ from harness.reference.connector.backends import Backend, open_backend
 from harness.reference.connector.calls import Calls
 from harness.reference.connector.health import Health
 from harness.reference.connector.hub import Hub
-from harness.reference.connector.log import Log
+from harness.reference.connector.log import LibraryLines, Log
 from harness.reference.connector.probe import watch_venue
 from harness.reference.connector.refusal import CredentialsRefused, unavailable
 from harness.reference.connector.rpcs import exchange_rpcs
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsRefused as error:
         log.fatal(str(error))
         return 1
+    logging.getLogger().addHandler(LibraryLines(log))
     log.set_level(settings.log_level)
     log.hide(settings.secrets())
     for warning in settings.warnings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import grpc
 
 
-class Refusal(Exception):  # noqa: N818
+class Refusal(Exception):
     """A call refused with a gRPC status code and one sentence."""
 
     def __init__(self, code: grpc.StatusCode, reason: str) -> None:
@@ -14,7 +14,7 @@ class Refusal(Exception):  # noqa: N818
         self.reason = reason
 
 
-class CredentialsRefused(Exception):  # noqa: N818
+class CredentialsRefused(Exception):
     """The venue, or a look at the settings, says that these credentials cannot work."""
 
 

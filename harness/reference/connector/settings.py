@@ -131,7 +131,7 @@ class Settings:
         return (keys.api_key, keys.secret, keys.passphrase, *self.grpc_api_keys)
 
 
-class SettingsRefused(Exception):  # noqa: N818
+class SettingsRefused(Exception):
     """A flag or a variable that nobody could follow: one sentence."""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from ccxt.base import errors
 from grpc import StatusCode
 
-from harness.reference.connector.refusal import Refusal
+from harness.reference.connector.refusal import Refusal, unavailable
 
 CODE_OF_CLASS: Mapping[type[Exception], StatusCode] = {
     errors.InsufficientFunds: StatusCode.RESOURCE_EXHAUSTED,
@@ -33,6 +33,8 @@ CODE_OF_CLASS: Mapping[type[Exception], StatusCode] = {
 }
 """The nearest class of an error's ancestry counts."""
 
+_UNREADABLE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
+"""What ccxt's parsers and ours stumble with over half a reply or a page of HTML."""
 _MESSAGE = re.compile(r'"(?:msg|message|retMsg)"\s*:\s*"([^"]*)"')
 _QUERY = re.compile(r"\?\S+")
 _MAX_REASON_CHARACTERS = 300
@@ -51,6 +53,8 @@ def refusal_of(error: BaseException, code_pattern: re.Pattern[str], native: Mapp
     code = native.get(found.group(1)) if found else None
     if code is None:
         code = next((CODE_OF_CLASS[one] for one in type(error).__mro__ if one in CODE_OF_CLASS), None)
+    if code is None and isinstance(error, _UNREADABLE):
+        return unavailable(f"the venue's reply could not be read ({type(error).__name__})")
     if code is None and isinstance(error, OSError | TimeoutError):
         code = StatusCode.UNAVAILABLE
     return Refusal(code or StatusCode.UNKNOWN, _reason(error, text, found.group(1) if found else ""))

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import grpc
 from google.protobuf.message import Message
 
 from harness.reference.connector.backends.backend import Sink, Topic
 from harness.reference.connector.backends.network.account_state import AccountState, position_message
 from harness.reference.connector.backends.network.codes import refusal_of
 from harness.reference.connector.backends.network.dialect import PRIVATE_STREAMS, Dialect, Native, PositionState
-from harness.reference.connector.backends.network.native import sockets_of
+from harness.reference.connector.backends.network.endpoints import Endpoints
 from harness.reference.connector.backends.network.symbols import Symbols
 from harness.reference.connector.decimals import timestamp, wire
 from harness.reference.connector.log import Log
@@ -24,8 +24,6 @@ from harness.wire.opensqt.market_maker.v1 import resources_pb2 as resources
 
 OPEN_LIMIT_S = 5.0
 UNSUBSCRIBE_LIMIT_S = 2.0
-LINGER_S = 2.0
-"""An endpoint's socket outlives its last subscription by this, so that a client that comes and goes costs no dial."""
 ACCOUNT, ORDERS, POSITIONS = Topic("account"), Topic("orders"), Topic("positions")
 _PRIVATE = Topic("orders", "", "private")
 """Stands for the private endpoint as a whole, which carries orders, account and positions."""
@@ -61,17 +59,21 @@ class Feeds:
         self._early: list[tuple[int, str | None, Sequence[PositionState]]] | None = None
         self._funding: dict[str, tuple[str, int]] = {}
         self._by_key: dict[tuple[str, str, str], Topic] = {}
-        self._lingering: dict[bool, asyncio.TimerHandle] = {}
-        self._chores: set[asyncio.Task[None]] = set()
+        self._endpoints = Endpoints(dialect, self, log)
         self._last_error = ""
 
     def use(self, native: Native) -> None:
         """The exchange object, made after this one."""
         self._native = native
+        self._endpoints.use(native)
 
     def socket_count(self) -> int:
         """Open WebSocket connections to the venue."""
-        return len(sockets_of(self._native))
+        return self._endpoints.count()
+
+    def broken(self) -> str:
+        """Which endpoint cannot be reached at the moment, "" when all is well or nobody needs one."""
+        return self._endpoints.broken()
 
     async def open(self, topic: Topic, sink: Sink) -> None:
         """Subscribe; returns once the venue has confirmed. Raises Refusal."""
@@ -92,7 +94,7 @@ class Feeds:
         if topic.stream in PRIVATE_STREAMS:
             self._private_open.discard(topic)
             if not self._private_open:
-                self._linger(private=True)
+                self._endpoints.linger(private=True)
             return
         self._by_key.pop((topic.stream, topic.symbol, topic.interval), None)
         self._funding.pop(topic.symbol, None)
@@ -102,9 +104,13 @@ class Feeds:
         try:
             async with asyncio.timeout(UNSUBSCRIBE_LIMIT_S):
                 await self._dialect.unwatch(self._native, topic, held.unified)
+        except BaseException:
+            # Nobody knows now what the venue still sends here: a new socket is the way to be sure.
+            await self._endpoints.close_sockets(private=False)
+            raise
         finally:
             await _ended(held.task)
-            self._linger(private=False)
+            self._endpoints.linger(private=False)
 
     def state(self, topic: Topic) -> Sequence[tuple[str, Message]]:
         """Account and positions after the last event; the other streams have no state."""
@@ -118,9 +124,8 @@ class Feeds:
 
     async def close(self) -> None:
         """End every task and timer."""
-        for timer in self._lingering.values():
-            timer.cancel()
-        tasks = [held.task for held in self._held.values() if held.task is not None] + list(self._chores)
+        await self._endpoints.close()
+        tasks = [held.task for held in self._held.values() if held.task is not None]
         self._held.clear()
         for task in tasks:
             task.cancel()
@@ -129,7 +134,7 @@ class Feeds:
     # -- holding subscriptions ------------------------------------------------------------------
 
     async def _hold(self, topic: Topic, unified: str) -> None:
-        self._stay(private=topic == _PRIVATE)
+        self._endpoints.stay(private=topic == _PRIVATE)
         held = _Held(topic, unified, asyncio.get_running_loop().create_future())
         held.task = asyncio.get_running_loop().create_task(self._watch(held), name=f"watch {topic.stream} {unified}")
         self._held[topic] = held
@@ -140,18 +145,21 @@ class Feeds:
             if self._held.get(topic) is held:
                 del self._held[topic]
             await _ended(held.task)
-            self._linger(private=topic == _PRIVATE)
+            self._endpoints.linger(private=topic == _PRIVATE)
             if isinstance(error, TimeoutError):
-                raise unavailable(f"the venue did not confirm the subscription within {OPEN_LIMIT_S:g} s") from None
-            raise
+                error = unavailable(f"the venue did not confirm the subscription within {OPEN_LIMIT_S:g} s")
+            if isinstance(error, Refusal) and error.code is grpc.StatusCode.UNAVAILABLE:
+                self._endpoints.broke(private=topic == _PRIVATE)
+            raise error from None
 
     async def _watch(self, held: _Held) -> None:
         try:
-            await self._dialect.watch(self._native, held.topic, held.unified)
-            reason = "the venue's subscription ended"
-            refusal: Refusal = unavailable(reason)
+            while True:  # the future resolves for a frame that ccxt read itself; the subscription goes on
+                await self._dialect.watch(self._native, held.topic, held.unified)
         except asyncio.CancelledError:
-            raise
+            if self._held.get(held.topic) is not held:
+                raise
+            refusal = unavailable("the venue socket was closed")  # ccxt cancels its futures then
         except Exception as error:  # noqa: BLE001 - ccxt raises the socket's error, whatever it is
             refusal = refusal_of(error, self._dialect.code_pattern, self._dialect.native_codes)
         if not held.live.done():
@@ -164,35 +172,40 @@ class Feeds:
     def _lost(self, topic: Topic, reason: str) -> None:
         if self._sink is None:
             return
+        self._endpoints.broke(private=topic == _PRIVATE)
         if topic == _PRIVATE:
             topics, self._private_open = sorted(self._private_open, key=lambda one: one.stream), set()
             self._state = None
             for one in topics:
                 self._sink.lost(one, reason)
-            self._linger(private=True)
+            self._endpoints.linger(private=True)
             return
         self._by_key.pop((topic.stream, topic.symbol, topic.interval), None)
         self._funding.pop(topic.symbol, None)
         self._sink.lost(topic, reason)
-        self._linger(private=False)
+        self._endpoints.linger(private=False)
 
     async def _open_private(self, topic: Topic) -> None:
         async with self._private_turn:
             if _PRIVATE not in self._held:
                 self._state = None
-                self._dialect.renew(self._native)
-                await self._hold(_PRIVATE, "")
-            self._stay(private=True)
+                await self._reach_private()
+            self._endpoints.stay(private=True)
             if topic != ORDERS and self._state is None:
                 await self._take_snapshot()
             self._private_open.add(topic)
+
+    async def _reach_private(self) -> None:
+        if _PRIVATE not in self._held:
+            self._dialect.renew(self._native)
+            await self._hold(_PRIVATE, "")
 
     async def _take_snapshot(self) -> None:
         self._early = []
         try:
             snapshot = await self._dialect.snapshot(self._native)
         except Exception as error:  # noqa: BLE001 - ccxt's classes and, for odd replies, anything else
-            self._linger(private=True)
+            self._endpoints.linger(private=True)
             raise refusal_of(error, self._dialect.code_pattern, self._dialect.native_codes) from None
         finally:
             early, self._early = self._early, None
@@ -202,48 +215,27 @@ class Feeds:
         for t_ms, wallet, positions in early or ():
             self._apply(t_ms, wallet, positions)
 
-    # -- sockets --------------------------------------------------------------------------------
+    # -- Users of the endpoints -----------------------------------------------------------------
 
-    def _stay(self, *, private: bool) -> None:
-        timer = self._lingering.pop(private, None)
-        if timer is not None:
-            timer.cancel()
+    def needs(self, private: bool) -> bool:
+        """Whether any topic is open on the endpoint."""
+        return bool(self._private_open) if private else any(topic != _PRIVATE for topic in self._held)
 
-    def _linger(self, *, private: bool) -> None:
-        if private and self._private_open:
-            return
-        if not private and any(topic != _PRIVATE for topic in self._held):
-            return
-        self._stay(private=private)
-        self._lingering[private] = asyncio.get_running_loop().call_later(LINGER_S, self._chore, private)
+    async def dial_private(self) -> None:
+        """Open and hold the private socket."""
+        async with self._private_turn:
+            await self._reach_private()
 
-    def _chore(self, private: bool) -> None:
-        self._lingering.pop(private, None)
-        task = asyncio.get_running_loop().create_task(self._close_sockets(private), name="close venue sockets")
-        self._chores.add(task)
-        task.add_done_callback(self._chores.discard)
-
-    async def _close_sockets(self, private: bool) -> None:
-        if private:
-            async with self._private_turn:
-                if self._private_open:
-                    return
-                held = self._held.pop(_PRIVATE, None)
-                self._state = None
-                await self._close_endpoint(private)
-                if held is not None:
-                    await _ended(held.task)
-        elif all(topic == _PRIVATE for topic in self._held):
-            await self._close_endpoint(private)
-
-    async def _close_endpoint(self, private: bool) -> None:
-        for client in list((self._native.clients or {}).values()):
-            if client.connection is None or self._dialect.is_private(client.url) != private:
-                continue
-            self._native.clients.pop(client.url, None)
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(UNSUBSCRIBE_LIMIT_S):
-                    await client.close()
+    async def leave_private(self) -> None:
+        """Close it, unless a topic was opened meanwhile."""
+        async with self._private_turn:
+            if self._private_open:
+                return
+            held = self._held.pop(_PRIVATE, None)
+            self._state = None
+            await self._endpoints.close_sockets(private=True)
+            if held is not None:
+                await _ended(held.task)
 
     # -- Tap ------------------------------------------------------------------------------------
 
@@ -257,9 +249,7 @@ class Feeds:
 
     def connected(self, client: Native) -> None:
         """A socket is open: that is all a private one needs."""
-        private = self._dialect.is_private(client.url)
-        self._log.info("venue socket open", endpoint="private" if private else "public")
-        if private and _PRIVATE in self._held:
+        if self._endpoints.opened(client) and _PRIVATE in self._held:
             self._held[_PRIVATE].confirm()
 
     def _complain(self, text: str) -> None:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import ssl
 from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import urlsplit
+
+import aiohttp
+import certifi
 
 from harness.reference.connector.backends.network.dialect import Native
 from harness.reference.connector.settings import Credentials
 
 REST_LIMIT_MS = 10_000
+KEEP_CONNECTION_S = 5.0
+"""REST connections above what is in use are closed after this."""
+DIAL_LIMIT_MS = 4_000
 PING_PERIOD_MS = 5_000
 """Two unanswered pings end a socket, so a black-holed venue is noticed within 15 s."""
 
@@ -28,8 +35,12 @@ class Tap(Protocol):
         ...
 
 
-def open_native(ccxt_id: str, config: Mapping[str, Any], credentials: Credentials, tap: Tap) -> Native:
+def open_native(
+    ccxt_id: str, config: Mapping[str, Any], credentials: Credentials, tap: Tap, *, with_tls: bool
+) -> Native:
     """An exchange of that id whose numbers are strings and whose orders keep the digits they were given."""
+    own_ssl = ssl.create_default_context(cafile=certifi.where()) if with_tls else True
+    connector = aiohttp.TCPConnector(ssl=own_ssl, keepalive_timeout=KEEP_CONNECTION_S)
     module = importlib.import_module(f"ccxt.pro.{ccxt_id}")
     native = _tapped(getattr(module, ccxt_id), tap)(
         {
@@ -39,12 +50,12 @@ def open_native(ccxt_id: str, config: Mapping[str, Any], credentials: Credential
             "timeout": REST_LIMIT_MS,
             # The venue counts; a refusal for rate goes to the client instead of a queue growing here.
             "enableRateLimit": False,
-            "aiohttp_trust_env": True,
+            "session": aiohttp.ClientSession(connector=connector, trust_env=True),
             **config,
         }
     )
     native.number = str
-    native.streaming = {**native.streaming, "keepAlive": PING_PERIOD_MS}
+    native.streaming = {**native.streaming, "keepAlive": PING_PERIOD_MS, "connectionTimeout": DIAL_LIMIT_MS}
     return native
 
 
@@ -59,6 +70,9 @@ def _tapped(exchange_class: Any, tap: Tap) -> Any:
         def on_connected(self, client: Native, message: Any = None) -> None:
             super().on_connected(client, message)
             tap.connected(client)
+
+        def ws_dial_delay(self, url: str) -> float:
+            return 0.0  # Feeds has a back-off of its own, and a client's next attempt must not wait for another's
 
         def amount_to_precision(self, symbol: str, amount: Any) -> str:
             return str(amount)  # too many digits are the venue's to refuse, never ours to cut
@@ -84,7 +98,9 @@ async def close_native(native: Native) -> None:
     for timer in native.__dict__.get("own_timers", {}).values():
         timer.cancel()
     native.timeout_on_exit = 0
+    session = native.session
     await native.close()
+    await session.close()
 
 
 def rehosted(node: Any, base_url: str) -> Any:
