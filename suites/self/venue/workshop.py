@@ -1,0 +1,184 @@
+"""What the venue's tests share: a real venue process, ccxt pointed at it, and requests signed by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+import ccxt.pro
+
+from harness.venue.control import ApiKey, VenueControl
+
+KEY = ApiKey("main", "a" * 64, "secret-of-main")
+OTHER = ApiKey("other", "b" * 64, "secret-of-other")
+LIMIT_S = 20.0
+BTC = "BTC/USDT:USDT"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A venue process that is ready."""
+
+    process: asyncio.subprocess.Process
+    port: int
+    control: VenueControl
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@asynccontextmanager
+async def venue(*flags: str, keys: tuple[ApiKey, ...] = (KEY,)) -> AsyncIterator[Running]:
+    """Started as a user would, stopped by SIGTERM, which must end it with exit code 0."""
+    listed = [{"name": one.name, "key": one.key, "secret": one.secret, "passphrase": one.passphrase} for one in keys]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "harness.venue", "--tick-s", "0", *flags,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "VENUE_KEYS": json.dumps(listed)},
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        ready = json.loads(await asyncio.wait_for(process.stdout.readline(), LIMIT_S))
+        async with VenueControl.connect(f"127.0.0.1:{ready['control_port']}") as control:
+            yield Running(process, ready["port"], control)
+            assert process.returncode is None, "the venue died"
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), LIMIT_S) == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+@asynccontextmanager
+async def ccxt_client(running: Running, key: ApiKey = KEY, **config: Any) -> AsyncIterator[Any]:
+    """binanceusdm with nothing changed but its addresses."""
+    rest = running.url
+    api: dict[str, Any] = {"sapi": f"{rest}/sapi/v1", "fapiPublic": f"{rest}/fapi/v1", "fapiPrivate": f"{rest}/fapi/v1"}
+    for version in (2, 3):
+        api[f"fapiPublicV{version}"] = api[f"fapiPrivateV{version}"] = f"{rest}/fapi/v{version}"
+    api["ws"] = {"linear": f"ws://127.0.0.1:{running.port}/ws"}
+    client = ccxt.pro.binanceusdm(
+        {"apiKey": key.key, "secret": key.secret, "enableRateLimit": False, "urls": {"api": api}, **config}
+    )
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+def run(body: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """One test body in a loop of its own, with a limit."""
+    asyncio.run(asyncio.wait_for(body(), 60))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back; `code` is the native one, None when the body has none."""
+
+    status: int
+    body: Any
+
+    @property
+    def code(self) -> int | None:
+        return self.body.get("code") if isinstance(self.body, dict) else None
+
+
+def signed(params: dict[str, Any], key: ApiKey = KEY, **changed: Any) -> str:
+    """A query with timestamp and signature last."""
+    query = urlencode({"timestamp": int(time.time() * 1000), **params, **changed})
+    return f"{query}&signature={hmac.new(key.secret.encode(), query.encode(), hashlib.sha256).hexdigest()}"
+
+
+async def ask(
+    running: Running, method: str, path: str, query: str = "", *, key: str | None = KEY.key, body: bytes = b""
+) -> Answer:
+    """One request exactly as written."""
+    headers = {} if key is None else {"X-MBX-APIKEY": key}
+    async with aiohttp.ClientSession() as session:
+        url = aiohttp.client.URL(f"{running.url}{path}" + (f"?{query}" if query else ""), encoded=True)
+        async with session.request(method, url, data=body or None, headers=headers) as answer:
+            text = await answer.text()
+    try:
+        return Answer(answer.status, json.loads(text))
+    except ValueError:
+        return Answer(answer.status, text)
+
+
+async def ask_signed(running: Running, method: str, path: str, **params: Any) -> Answer:
+    """One request signed as it should be."""
+    return await ask(running, method, path, signed(params))
+
+
+async def until(condition: Callable[[], Any], what: str) -> None:
+    """Wait for a condition, sync or async."""
+    end_s = time.monotonic() + LIMIT_S
+    while True:
+        holds = condition()
+        if asyncio.iscoroutine(holds):
+            holds = await holds
+        if holds:
+            return
+        assert time.monotonic() < end_s, f"{what} did not happen within {LIMIT_S:g} s"
+        await asyncio.sleep(0.01)
+
+
+class Listener:
+    """A raw WebSocket that keeps everything it hears."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self.socket = socket
+        self.heard: list[dict[str, Any]] = []
+        self.pongs = 0
+        self.ended = ""
+        self._task = asyncio.create_task(self._listen())
+
+    async def _listen(self) -> None:
+        try:
+            async for message in self.socket:
+                if message.type is aiohttp.WSMsgType.TEXT:
+                    self.heard.append(json.loads(message.data))
+                elif message.type is aiohttp.WSMsgType.PONG:
+                    self.pongs += 1
+        finally:
+            self.ended = "closed"
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        return [one for one in self.heard if one.get("e") == kind]
+
+    async def stop(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def listener(running: Running, path: str) -> AsyncIterator[Listener]:
+    """Connected to ws://venue/path."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"ws://127.0.0.1:{running.port}{path}", autoping=False) as socket,
+    ):
+        one = Listener(socket)
+        try:
+            yield one
+        finally:
+            await one.stop()
+
+
+async def listen_key(running: Running, key: ApiKey = KEY) -> str:
+    answer = await ask(running, "POST", "/fapi/v1/listenKey", key=key.key)
+    assert answer.status == 200
+    return str(answer.body["listenKey"])
