@@ -23,7 +23,7 @@ from harness.target.serving import ask_name
 
 LAUNCHERS = ("auto", "container", "process", "attached")
 REPOSITORY = "nfr-reference"
-ATTACH_LIMIT_S = 5.0
+ATTACH_LIMIT_S = 3.0
 
 
 def choose_launcher(profile: Profile, wanted: str = "auto") -> LauncherFactory:
@@ -79,7 +79,7 @@ def _version_of_program(service: ServiceProfile) -> str:
 
 def _container(profile: Profile) -> LauncherFactory:
     # Imported here: processes need neither the library nor an engine.
-    from harness.target.container_launcher import ContainerLauncher, Images, settle_testcontainers
+    from harness.target.container_launcher import ContainerLauncher, Images
 
     if "container" not in profile.connector.starts_as():
         raise TargetError(no_way(profile, "connector", "image", "container"))
@@ -87,7 +87,6 @@ def _container(profile: Profile) -> LauncherFactory:
     if engine is None:
         raise TargetError(why_not)
     try:
-        settle_testcontainers(engine)
         connector = _image_of(engine, profile.connector, profile.name)
         venue = built(engine, venue_build(), REPOSITORY)
     finally:

@@ -179,6 +179,7 @@ class ContainerLauncher:
             network = Network(docker_network_kw={"labels": self._tag.labels()})
             network.name = f"nfr-{uuid.uuid4().hex[:12]}"
             try:
+                await asyncio.to_thread(settle_testcontainers, Engine(network._docker.client))
                 await asyncio.to_thread(network.create)
             except ENGINE_ERRORS as error:
                 raise TargetError(

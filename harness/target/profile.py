@@ -70,7 +70,7 @@ def _parse(text: str, path: Path) -> tuple[dict[str, Any], yaml.Node | None]:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ProfileError(f"profile {path}, line {line}: not valid YAML ({error.problem}): mend that line") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-01
         raise ProfileError(f"profile {path}: not valid YAML ({error})".splitlines()[0]) from None
     if not isinstance(raw, dict):
         raise ProfileError(f"profile {path}: the file must hold a mapping (name:, services:, …)")

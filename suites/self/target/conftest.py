@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.target.container_launcher import settle_testcontainers
 from harness.target.engine import Engine
 from harness.target.errors import TargetError
 from harness.target.images import built
@@ -32,7 +31,6 @@ def small_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     try:
         build = load_profile(str(small_profile(tmp_path_factory.mktemp("image")))).connector.build
         assert build is not None
-        settle_testcontainers(engine)
         yield built(engine, build, "nfr-selftest").name
     except TargetError as error:
         pytest.skip(str(error))

@@ -1,4 +1,4 @@
-"""An owner of services, to be killed: starts one small server as a process, says what it started, and waits."""
+"""An owner of services, to be killed or interrupted: starts one small server, says its pid, and waits."""
 
 from __future__ import annotations
 
@@ -6,12 +6,24 @@ import asyncio
 import sys
 from pathlib import Path
 
+from harness.target.container_launcher import ContainerLauncher, Images
+from harness.target.launcher import Launcher
 from harness.target.process_launcher import ProcessLauncher
 from harness.target.profile import load_profile
 
 
-async def main(profile: str, logs: str) -> None:
-    launcher = ProcessLauncher(load_profile(profile), "owned", lambda name: Path(logs, f"{name}.log"))
+async def main(profile_file: str, logs: str, image: str) -> None:
+    """`image` "": as a process."""
+    profile = load_profile(profile_file)
+
+    def log_path(name: str) -> Path:
+        return Path(logs, f"{name}.log")
+
+    launcher: Launcher
+    if image:
+        launcher = ContainerLauncher(profile, Images(image, image), "owned", log_path)
+    else:
+        launcher = ProcessLauncher(profile, "owned", log_path)
     service = await launcher.start_connector("mock")
     sys.stdout.write(f"{service.pid}\n")
     sys.stdout.flush()
@@ -19,4 +31,7 @@ async def main(profile: str, logs: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2]))
+    try:
+        asyncio.run(main(*sys.argv[1:4]))
+    except KeyboardInterrupt:
+        sys.exit(130)

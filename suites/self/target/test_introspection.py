@@ -1,0 +1,110 @@
+"""Pages of a service are read as they are, and what nobody can see is said with its reason."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from harness.target.introspection import (
+    UNITS,
+    Introspection,
+    Page,
+    parse_pprof,
+    parse_prometheus,
+    parse_reference,
+)
+
+pytestmark = pytest.mark.self
+
+PPROF = "goroutine profile: total 57\n12 @ 0x43e2d6 0x40a1f2\n#\t0x1 main.main+0x1 /src/main.go:1\n"
+PROMETHEUS = """# HELP go_goroutines Number of goroutines that currently exist.
+# TYPE go_goroutines gauge
+go_goroutines 57
+go_threads 11
+process_open_fds 23
+process_resident_memory_bytes 3.1498240e+07
+go_gc_duration_seconds{quantile="0"} 1.2e-05
+"""
+
+
+@contextmanager
+def page(kind: str, path: str, body: str) -> Iterator[tuple[Page, list[str]]]:
+    """A page over real HTTP, and the connections that asked for it."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            asked.append(f"{self.client_address[1]} {self.path}")
+            self.send_response(200 if self.path == path else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        base = "/debug/pprof" if kind == "pprof" else path
+        one = Page(kind, f"http://127.0.0.1:{server.server_address[1]}{base}")
+        try:
+            yield one, asked
+        finally:
+            one.close()
+            server.shutdown()
+            thread.join()
+
+
+def test_goroutines_of_pprof_and_prometheus() -> None:
+    assert parse_pprof(PPROF) == {"runtime_units": (57, "goroutines")}
+    assert parse_prometheus(PROMETHEUS) == {
+        "runtime_units": (57, "goroutines"),
+        "threads": (11, "threads"),
+        "descriptors": (23, "descriptors"),
+        "rss": (31498240, "bytes"),
+    }
+
+
+@pytest.mark.parametrize("parse", [parse_pprof, parse_prometheus, parse_reference])
+@pytest.mark.parametrize("text", ["", "<html>not found</html>", "[]", "{}"])
+def test_a_page_of_another_kind_is_refused(parse: object, text: str) -> None:
+    assert callable(parse)
+    with pytest.raises(ValueError, match=r"\w"):
+        parse(text)
+
+
+def test_pprof_is_asked_for_the_total_over_one_connection() -> None:
+    with page("pprof", "/debug/pprof/goroutine?debug=1", PPROF) as (one, asked):
+        looked = Introspection("connector", (one,), lambda: None)
+        for _ in range(3):
+            [reading] = looked.read()
+            assert (reading.probe, reading.value, reading.unit) == ("connector.runtime_units", 57, "goroutines")
+        assert len(asked) == 3
+        assert len({entry.split()[0] for entry in asked}) == 1, "looking must not open and close connections"
+        assert {fact.subject for fact in looked.unmeasurable()} == {
+            f"connector.{probe}" for probe in UNITS if probe != "runtime_units"
+        }
+
+
+def test_a_page_that_does_not_answer_is_the_reason() -> None:
+    with page("prometheus", "/elsewhere", PROMETHEUS) as (one, _):
+        wrong = Page("prometheus", one.url.replace("/elsewhere", "/metrics"))
+        looked = Introspection("connector", (wrong,), lambda: None)
+        assert looked.read() == ()
+        assert all("answered 404" in fact.detail for fact in looked.unmeasurable())
+        looked.close()
+
+
+def test_no_page_and_no_process() -> None:
+    looked = Introspection("connector", (), lambda: None)
+    assert looked.read() == ()
+    reasons = {fact.subject: fact.detail for fact in looked.unmeasurable()}
+    assert "no page" in reasons["connector.runtime_units"]
+    assert "did not start this process" in reasons["connector.rss"]
