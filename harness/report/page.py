@@ -178,7 +178,7 @@ def _group(group: GroupStanding) -> GroupRow:
     return GroupRow(
         name=group_name(group.group),
         counted=counted(group),
-        rate="not run" if group.rate is None else numbers.percent(group.rate),
+        rate="–" if group.rate is None else numbers.percent(group.rate),
         needed=numbers.percent(group.needed),
         needed_at=round(100 * group.needed, 3),
         met=group.met,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.report.numbers import quantity
+from harness.report.numbers import quantity, scale_for
 from harness.verdict.verdict import Finding
 
 _WIDE = 50.0
@@ -56,7 +56,8 @@ def plot(finding: Finding) -> Plot | None:
     finite = [end for end in (low, high) if math.isfinite(end)]
     if not finite or not math.isfinite(limit):
         return None
-    left, right, is_log = _axis([*finite, limit])
+    scale = scale_for(max(abs(value) for value in (*finite, limit)), finding.unit, limit)
+    left, right, is_log = _axis([*finite, limit], scale.size)
     at = _position(left, right, is_log)
     limit_at = at(limit)
     bar_from = at(low) if math.isfinite(low) else 0.0
@@ -81,20 +82,21 @@ def plot(finding: Finding) -> Plot | None:
         is_point=low == high,
         more_left=math.isinf(low) or (is_log and low <= 0),
         more_right=math.isinf(high),
-        left_text=_edge(left, finding.unit) if limit_at > _NEAR and _plain_edge(left, is_log) else "",
-        right_text=_edge(right, finding.unit) if limit_at < 100 - _NEAR and _plain_edge(right, is_log) else "",
+        left_text=scale_for(left, finding.unit, limit).text(left) if limit_at > _NEAR and left >= 0 else "",
+        right_text=scale_for(right, finding.unit, limit).text(right) if limit_at < 100 - _NEAR else "",
         is_log=is_log,
     )
 
 
-def _axis(values: list[float]) -> tuple[float, float, bool]:
-    """Ends of the axis, and whether it is logarithmic: zero belongs to every axis that has room for it."""
+def _axis(values: list[float], unit_size: float) -> tuple[float, float, bool]:
+    """Ends of the axis, round in the unit shown, and whether it is logarithmic: zero belongs to every linear one."""
     low, high = min(values), max(values)
     positive = [value for value in values if value > 0]
     if low >= 0 and positive and max(positive) / min(positive) >= _WIDE:
-        return _round_down(min(positive)), _round_up(max(positive) * 1.2), True
+        # half a decade of room at most, so that neither end is crowded
+        return _round_down(min(positive)), _nice(max(positive) * 1.5 / unit_size) * unit_size, True
     if low >= 0:
-        return 0.0, _nice(high * 1.15) if high > 0 else 1.0, False
+        return 0.0, _nice(high * 1.15 / unit_size) * unit_size if high > 0 else 1.0, False
     span = max(high, 0.0) - low
     return low - 0.1 * span, max(high, 0.0) + 0.1 * span, False
 
@@ -116,21 +118,9 @@ def _round_down(value: float) -> float:
     return float(10.0 ** math.floor(math.log10(value)))
 
 
-def _round_up(value: float) -> float:
-    return float(10.0 ** math.ceil(math.log10(value)))
-
-
 def _nice(value: float) -> float:
     """The next of 1, 1.5, 2, 3, 5, 7.5 times a power of ten."""
     if value < 1e-300 or value > 1e300:
         return value
     power = 10.0 ** math.floor(math.log10(value))
     return next((step * power for step in (1, 1.5, 2, 3, 5, 7.5) if step * power >= value), 10 * power)
-
-
-def _plain_edge(value: float, is_log: bool) -> bool:
-    return value >= 0 or is_log
-
-
-def _edge(value: float, unit: str) -> str:
-    return quantity(value, unit)

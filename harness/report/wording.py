@@ -119,7 +119,9 @@ def _misses(missed: Sequence[CaseVerdict]) -> list[str]:
     for status, (one, several) in _ENDS.items():
         of_status = [verdict for verdict in missed if verdict.status is status]
         if len(of_status) == 1:
-            clauses.append(f"{of_status[0].case} {one} ({one_line(of_status[0].title, 80)})")
+            # with more than one miss the list below the sentence has room for titles, the sentence has not
+            title = f" ({one_line(of_status[0].title, 80)})" if len(missed) == 1 else ""
+            clauses.append(f"{of_status[0].case} {one}{title}")
         elif of_status:
             ids = [verdict.case for verdict in of_status[:_NAMED]]
             more = len(of_status) - len(ids)

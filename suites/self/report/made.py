@@ -20,8 +20,6 @@ START_NS = 1_795_363_503_000_000_000
 HOSTILE = (
     '<script>alert("1")</script> \' | `x` [a](javascript:b) \x1b[31mred\x1b[0m \x00 \ud800 & ]]> @someone {{ 7*7 }}'
 )
-    '<script>alert("1")</script> \' | `x` [a](javascript:b) \x1b[31mred\x1b[0m \x00 \ud800 & ]]> @someone {{ 7*7 }}'
-)
 
 INFO = RunInfo(
     id="2026-11-22T16-05-03Z-9c1e",
