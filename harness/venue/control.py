@@ -34,7 +34,7 @@ __all__ = [
 ]  # fmt: skip
 
 LIMIT_S = 30.0
-LEDGER_PAGE_ROWS = 50_000
+LEDGER_PAGE_ROWS = 2_000
 
 
 class ControlError(Exception):
@@ -89,14 +89,17 @@ class VenueControl:
 
     async def ledger(self, since: int = 0) -> tuple[LedgerRow, ...]:
         """Every row with a serial above `since`, up to now."""
-        until, rows = await self.serial(), list[LedgerRow]()
+        return tuple([row async for page in self.ledger_pages(since) for row in page])
+
+    async def ledger_pages(self, since: int = 0) -> AsyncIterator[tuple[LedgerRow, ...]]:
+        """The same in pages of whole updates, so that a long ledger does not hold up the caller's event loop."""
+        until = await self.serial()
         while since < until:
-            page = await self._do("ledger", since=since, limit=LEDGER_PAGE_ROWS)
+            page = tuple(LedgerRow(*row) for row in await self._do("ledger", since=since, limit=LEDGER_PAGE_ROWS))
             if not page:
                 break
-            rows.extend(LedgerRow(*row) for row in page)
-            since = rows[-1].serial
-        return tuple(rows)
+            yield page
+            since = page[-1].serial
 
     async def state(self) -> VenueState:
         """Everything at one moment."""

@@ -151,6 +151,8 @@ class VenueServer:
             _end(request, refuse.knob.how)
             return web.Response(status=503)
         error = faults.fires(FaultKind.NATIVE_ERROR, where, subject)
+        if error is not None and error.knob.how:
+            return self._dialect.refused(Reason(error.knob.how), where.path)
         if error is not None:
             return self._dialect.error(error.knob.code, error.knob.message or "simulated", error.knob.status)
         status = self._fires(FaultKind.HTTP_STATUS, where, subject, ("", "html", "json"))

@@ -18,7 +18,7 @@ class FaultKind(StrEnum):
     REFUSE_UPGRADE = "refuse_upgrade"  # 503, reset
     STALL_UPGRADE = "stall_upgrade"  # accept TCP, never answer the handshake
     DROP_SOCKETS = "drop_sockets"  # at once: close, no_close_frame, reset, black_hole
-    NATIVE_ERROR = "native_error"  # `code`, `message`, optional `status`
+    NATIVE_ERROR = "native_error"  # `code`, `message`, optional `status`; or how: a refusal.Reason, which each venue spells
     HTTP_STATUS = "http_status"  # `status`; how: html, empty, truncated, json, native
     DELAY = "delay"  # `delay_s`; how: before, after (the booking)
     EOF_AFTER_ACCEPT = "eof_after_accept"  # the order is booked, no reply; how: close, reset
