@@ -71,8 +71,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--specs", default=str(ROOT / "specs"), metavar="DIR", help="the cases' YAML files")
 
 
+MARKERS = (
+    "integration: the ten integration cases (3.1.1 to 3.2.5)",
+    "e2e: the six end-to-end cases",
+    "performance: the nine performance cases",
+    "stability: the four stability cases",
+    "soak: the 24 h soak",
+    "extensions: cases beyond the 29",
+    "self: tests of the harness itself",
+    "docker: needs a Docker engine",
+    "browser: needs Chromium",
+)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Load the specs once; SIGTERM ends a run as Ctrl-C does, so that everything started is taken down."""
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
     options = Options(
         target=config.getoption("--target"),
         launcher=config.getoption("--launcher"),

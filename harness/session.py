@@ -163,6 +163,7 @@ class NfrSession:
                     try:
                         await body(**await _provide(stage, profile, asks_for), **fixtures)
                     finally:
+                        await stage.sampler.stop()  # taking in the ledger holds up this process: no reading meanwhile
                         await trial.finish()
         except CutShort as short:
             trial.mark("trial.cut_short", reason=str(short))

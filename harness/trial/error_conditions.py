@@ -34,8 +34,8 @@ async def _too_expensive(client: RemoteExchange, venue: VenueControl) -> object:
     market = state.market(SYMBOL)
     tick, step = Decimal(market.tick_size), Decimal(market.step_size)
     price = Decimal(market.last) * Decimal("0.95") // tick * tick
-    # Ten times the whole wallet, beyond any leverage that a fresh account has at the price limit.
-    quantity = Decimal(state.account.wallet_balance) * 1000 / price // step * step
+    # Worth thirty wallets: beyond the leverage of a fresh account, within the venue's largest quantity.
+    quantity = Decimal(state.account.wallet_balance) * 30 / price // step * step
     order = limit_order(SYMBOL, types.ORDER_SIDE_BUY, quantity, price, "nfr-too-expensive")
     return await client.place_order(order)
 

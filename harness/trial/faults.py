@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from harness.client.follower import Follower
 from harness.evidence.clock import monotonic_s, now_ns
 from harness.trial.connector import Connector, subscribe
+from harness.trial.nudge import nudge
 from harness.trial.path import Path
 from harness.trial.trial import CutShort, Trial
 from harness.venue.control import VenueControl
@@ -21,14 +22,17 @@ OUTAGE_S = 1.0
 
 
 @asynccontextmanager
-async def paused_reader(trial: Trial, connector: Connector, name: str = "paused") -> AsyncIterator[None]:
+async def paused_reader(
+    trial: Trial, connector: Connector, venue: VenueControl, name: str = "paused"
+) -> AsyncIterator[None]:
     """A further client that subscribes to prices and then stops reading, until the context is left."""
     async with connector.client(name) as client:
         prices = subscribe(client, "prices")
         await trial.follow(prices)
         prices.pause()
         trial.mark("fault.begin", kind="paused-reader", subject=name)
-        await trial.observe(0.2)  # what was on its way when reading stopped
+        await nudge(venue, [prices])  # the read that was already under way takes this one
+        await trial.observe(0.2)
         before = prices.received
         try:
             yield

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from harness.venue.control import LedgerRow
+from harness.venue.control import LedgerRow, VenueControl
+
+RECENT_UPDATES = 10_000
+"""Enough to look back over what a waiting client may just have been sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +35,31 @@ def updates(rows: Iterable[LedgerRow]) -> list[Update]:
     return [Update(serial, stream, frozenset(pairs)) for (serial, stream), pairs in sorted(grouped.items())]
 
 
-def last_updates(rows: Iterable[LedgerRow]) -> list[Update]:
-    """For each symbol, order or account the update that came last."""
-    last: dict[tuple[str, frozenset[str]], Update] = {}
-    for update in updates(rows):
-        last[update.stream, update.keys] = update
-    return list(last.values())
+class LedgerTail:
+    """Reads a venue's ledger as it grows, each row once."""
+
+    def __init__(self, venue: VenueControl, since: int) -> None:
+        self._venue = venue
+        self._since = since
+        self._turn = asyncio.Lock()
+        self.recent: deque[Update] = deque(maxlen=RECENT_UPDATES)
+        self._last: dict[tuple[str, frozenset[str]], Update] = {}
+
+    async def pull(self, record: Callable[[LedgerRow], None]) -> None:
+        """Take in what is new, handing each row to `record`."""
+        async with self._turn:
+            async for page in self._venue.ledger_pages(self._since):
+                for row in page:
+                    record(row)
+                for update in updates(page):
+                    self.recent.append(update)
+                    self._last[update.stream, update.keys] = update
+                self._since = page[-1].serial
+
+    def since(self, serial: int) -> list[Update]:
+        """The updates after `serial`, as far back as they are kept."""
+        return [update for update in self.recent if update.serial > serial]
+
+    def last(self) -> list[Update]:
+        """For each symbol, order or account the update that came last."""
+        return list(self._last.values())

@@ -14,7 +14,7 @@ from harness.evidence.clock import monotonic_s, now_ns
 from harness.evidence.evidence import Evidence
 from harness.evidence.records import VENUE, Fact, Mark, Message, Record
 from harness.trial.nudge import nudge
-from harness.trial.oracle import Update, last_updates, updates
+from harness.trial.oracle import LedgerTail, Update
 from harness.venue.control import LedgerRow, VenueControl
 
 LIVE_LIMIT_S = 15.0
@@ -79,7 +79,8 @@ class Trial:
         self.folder = folder
         """Where the evidence lies; clients in processes of their own write below it, see `part`."""
         self.venue: VenueControl | None = None
-        self._first_serial = 0
+        self._tail: LedgerTail | None = None
+        self._is_evidence = True
         self._followed: dict[tuple[str, str], Followed] = {}
         self._parts: list[Path] = []
         self._watching: asyncio.Task[None] | None = None
@@ -88,16 +89,17 @@ class Trial:
     async def attach_venue(self, venue: VenueControl) -> None:
         """Use this venue as the oracle: its ledger from now on becomes evidence."""
         self.venue = venue
-        self._first_serial = await venue.serial()
+        self._tail = LedgerTail(venue, await venue.serial())
 
     @asynccontextmanager
     async def overheard(self, venue: VenueControl) -> AsyncIterator[None]:
         """Follow streams against this venue for a while, without its ledger becoming evidence."""
-        before, self.venue = self.venue, venue
+        before = self.venue, self._tail, self._is_evidence
+        self.venue, self._tail, self._is_evidence = venue, LedgerTail(venue, await venue.serial()), False
         try:
             yield
         finally:
-            self.venue = before
+            self.venue, self._tail, self._is_evidence = before
 
     # -- writing down ---------------------------------------------------------------------------
 
@@ -173,7 +175,8 @@ class Trial:
             await self._nudge(pending)
             pause_s = max([0.1, *(self.cadences.polled_s(one.subscription.stream) for one in pending)])
             await asyncio.sleep(pause_s)
-            sent = updates(await self._ledger(first_serial))
+            await self._pull()
+            sent = self._tail.since(first_serial) if self._tail is not None else []
             pending = [one for one in pending if not self._reached(one, sent, since_ns)]
 
     def _reached(self, one: Followed, sent: list[Update], since_ns: int) -> bool:
@@ -198,8 +201,12 @@ class Trial:
     async def _venue_serial(self) -> int:
         return await self.venue.serial() if self.venue is not None else 0
 
-    async def _ledger(self, since: int) -> tuple[LedgerRow, ...]:
-        return await self.venue.ledger(since=since) if self.venue is not None else ()
+    async def _pull(self) -> None:
+        if self._tail is not None:
+            await self._tail.pull(self._note if self._is_evidence else lambda row: None)
+
+    def _note(self, row: LedgerRow) -> None:
+        self._append(Message(VENUE, row.stream, row.key, row.value, row.serial, row.sent_ns, row.sent_ns))
 
     # -- pacing and waiting ---------------------------------------------------------------------
 
@@ -230,7 +237,8 @@ class Trial:
 
     async def catch_up(self, limit_s: float = CATCH_UP_LIMIT_S) -> None:
         """Wait until every live subscription has what the venue sent last; what never comes is evidence too."""
-        last = last_updates(await self._ledger(self._first_serial))
+        await self._pull()
+        last = self._tail.last() if self._tail is not None else []
         running = [one for one in self._followed.values() if one.subscription.live and not one.subscription.paused]
         slowest_s = max([0.0, *(self.cadences.polled_s(one.subscription.stream) for one in running)])
         end_s = monotonic_s() + limit_s + slowest_s
@@ -255,8 +263,7 @@ class Trial:
                 part = Evidence.load(path)
                 for record in (*part.messages, *part.marks, *part.readings, *part.facts):
                     self._append(record)
-        for row in await self._ledger(self._first_serial):
-            self._append(Message(VENUE, row.stream, row.key, row.value, row.serial, row.sent_ns, row.sent_ns))
+        await self._pull()
 
     def watch_subscriptions(self, *subscriptions: Subscription) -> None:
         """From now to the end: the most and the fewest calls any one has open; facts subscriptions.live.max, .min."""

@@ -95,7 +95,7 @@ async def test_concurrent_subscriptions(trial: Trial, connector: Connector, venu
         for _ in range(2):
             async with trial.window("clean"):
                 await _moves_of_every_kind(trial, venue)
-            async with paused_reader(trial, connector), trial.window("paused"):
+            async with paused_reader(trial, connector, venue), trial.window("paused"):
                 await _moves_of_every_kind(trial, venue)
         await trial.settle()
 
