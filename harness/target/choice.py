@@ -13,7 +13,7 @@ import grpc.aio
 from harness.target.attached import AttachedLauncher
 from harness.target.engine import Engine
 from harness.target.errors import TargetError
-from harness.target.images import Image, built, content_digest, find_image
+from harness.target.images import Image, built, find_image, sources_digest
 from harness.target.launcher import LauncherFactory
 from harness.target.process import executable
 from harness.target.process_launcher import ProcessLauncher, no_way
@@ -70,7 +70,7 @@ def _process(profile: Profile) -> LauncherFactory:
 def _version_of_program(service: ServiceProfile) -> str:
     """A digest of what runs: the sources where the profile names them, else the program's file."""
     if service.build is not None:
-        return f"sources {content_digest(service.build)}"
+        return f"sources {sources_digest(service.build)}"
     if service.command[0].startswith("{"):
         return " ".join(service.command[1:])
     program = Path(executable(service.command, "connector")[0])

@@ -35,6 +35,7 @@ from harness.target.owner import Tag
 from harness.target.ports import LOOPBACK, HeldPort, hold_quiet_port
 from harness.target.profile_shape import Profile, ServiceProfile
 from harness.target.recipe import Place, Recipe, cook, without_proxy
+from harness.target.sighting import sighting_of
 from harness.target.started import nobody
 
 PORT_TRIES = 3
@@ -83,6 +84,7 @@ class ContainerLauncher:
         self._network: Network | None = None
         self._started: list[ContainerService] = []
         self._names: Counter[str] = Counter()
+        self._controls: dict[str, str] = {}
         remove_at_exit(self._tag.owner)
 
     async def start_venue(
@@ -102,13 +104,15 @@ class ContainerLauncher:
         )
         name = self._fresh_name(f"venue-{exchange}")
         service, ports = await self._start(name, VENUE_SERVICE, recipe, self._images.venue, wait=True)
-        return Venue(
+        venue = Venue(
             name=exchange,
             base_url=f"http://{name}:{VENUE_PORT}",
             address=service.address,
             control_address=f"{LOOPBACK}:{ports['control'].port}",
             service=service,
         )
+        self._controls[venue.base_url] = venue.control_address
+        return venue
 
     async def start_connector(
         self,
@@ -131,7 +135,10 @@ class ContainerLauncher:
             where=f"profile {self.profile.name}, connector",
         )
 
+        sighting = await sighting_of(self._controls, base_url) if wait else None
         service, _ = await self._start("connector", profile, recipe, self._images.connector, wait=wait)
+        if sighting is not None:
+            await sighting.check(service.name, str(service.log_path))
         return service
 
     async def _start(

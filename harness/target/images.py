@@ -28,7 +28,6 @@ LABEL_IMAGE = "nfr.image"
 KEPT_BUILDS = 4
 DOWNLOAD_LIMIT_S = 900
 ABI_TAGS = ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34")
-IGNORED = ("__pycache__", "*.pyc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ def built(engine: Engine, build: Build, repository: str) -> Image:
     """
     for path in (build.dockerfile, build.requirements, *build.copies):
         if not path.exists():
-            raise TargetError(f"image {repository} cannot be built: {path} does not exist; mend `build` in the profile")
+            raise TargetError(f"image {repository} cannot be built: {path} does not exist: mend `build` in the profile")
     base = find_base(engine)
     tag = f"{repository}:{content_digest(build, base.digest)}"
     if digest := engine.digest_of(tag):
@@ -117,16 +116,25 @@ def built(engine: Engine, build: Build, repository: str) -> Image:
 
 def content_digest(build: Build, base_digest: str = "") -> str:
     """Twelve hex digits that change with any file of the build and with its base."""
-    digest = hashlib.sha256(base_digest.encode())
-    for name, path in sorted(_files(build)):
+    return _digest([("Dockerfile", build.dockerfile), *_files((build.requirements, *build.copies))], base_digest)
+
+
+def sources_digest(build: Build) -> str:
+    """The same for the copied sources alone: what runs when there is no image."""
+    return _digest(_files(build.copies), "")
+
+
+def _digest(files: Iterable[tuple[str, Path]], salt: str) -> str:
+    digest = hashlib.sha256(salt.encode())
+    for name, path in sorted(files):
         digest.update(f"{name}\0{path.stat().st_mode & 0o111}\0".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:12]
 
 
-def _files(build: Build) -> Iterator[tuple[str, Path]]:
-    yield "Dockerfile", build.dockerfile
-    for top in (build.requirements, *build.copies):
+def _files(tops: Iterable[Path]) -> Iterator[tuple[str, Path]]:
+    """Every file at or below the given ones, with its place in the build's context."""
+    for top in tops:
         for path in [top] if top.is_file() else sorted(one for one in top.rglob("*") if one.is_file()):
             if "__pycache__" not in path.parts and path.suffix != ".pyc":
                 yield _place_in_context(path), path
@@ -138,7 +146,7 @@ def _place_in_context(path: Path) -> str:
 
 
 def _lay_out(build: Build, context: Path) -> None:
-    for name, path in _files(build):
+    for name, path in (("Dockerfile", build.dockerfile), *_files((build.requirements, *build.copies))):
         target = context / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, target)

@@ -26,6 +26,7 @@ from harness.target.ports import LOOPBACK, HeldPort, hold_quiet_port
 from harness.target.process import ProcessService
 from harness.target.profile import Profile, ServiceProfile
 from harness.target.recipe import Place, Recipe, cook, without_proxy
+from harness.target.sighting import sighting_of
 from harness.target.started import nobody
 
 PORT_TRIES = 3
@@ -44,6 +45,7 @@ class ProcessLauncher:
         self._log_path = log_path
         self._tag = Tag.of(run)
         self._started: list[ProcessService] = []
+        self._controls: dict[str, str] = {}
         remove_at_exit(self._tag.owner)
 
     async def start_venue(
@@ -67,7 +69,9 @@ class ProcessLauncher:
         await service.start()
         await service.wait_serving()
         address = service.address
-        return Venue(exchange, f"http://{address}", address, f"{LOOPBACK}:{numbers['control']}", service)
+        venue = Venue(exchange, f"http://{address}", address, f"{LOOPBACK}:{numbers['control']}", service)
+        self._controls[venue.base_url] = venue.control_address
+        return venue
 
     async def start_connector(
         self,
@@ -79,12 +83,15 @@ class ProcessLauncher:
         environment: Mapping[str, str] | None = None,
     ) -> ProcessService:
         """See `launcher.Launcher`."""
+        sighting = await sighting_of(self._controls, base_url) if wait else None
         for attempt in range(1, PORT_TRIES + 1):
             service = await self._connector(exchange, base_url, credentials, environment or {})
             try:
                 await service.start()
                 if wait:
                     await service.wait_serving()
+                if sighting is not None:
+                    await sighting.check(service.name, str(service.log_path))
                 return service
             except PortTakenError:
                 await service.close()
