@@ -40,6 +40,10 @@ class Exchange:
         self.ledger = Ledger()
         self.book = OrderBook(first_id=random.Random(f"{seed}:orders").randrange(10_000_000, 90_000_000))
         self.listeners: list[Callable[[Event], None]] = []
+        self.books_would_take = False
+        """Venues differ: a post-only order that would take is refused, or (True) booked and cancelled at once."""
+        self.unfilled_status = Status.EXPIRED
+        """What an order becomes that the venue itself ends: CANCELED on venues that know no expiry."""
         self._recent = Recent()
 
     def now_ms(self) -> int:
@@ -85,7 +89,8 @@ class Exchange:
         if ticket.reduce_only and position.size * ticket.side.sign >= 0:
             raise Refused(Reason.REDUCE_ONLY, ticket.symbol)
         crossing = self._crosses(market, ticket)
-        if ticket.force is Force.GTX and crossing:
+        would_take = ticket.force is Force.GTX and crossing
+        if would_take and not self.books_would_take:
             raise Refused(Reason.WOULD_TAKE, ticket.symbol)
         opening = ZERO if ticket.reduce_only else opening_qty(ticket, position.size)
         price = ticket.price if ticket.kind is Kind.LIMIT else market.mark
@@ -100,7 +105,10 @@ class Exchange:
         if ticket.kind is Kind.LIMIT:
             market.side(ticket.side).add(order)
         self._order_changed(account, order, "NEW")
-        self._match(account, order, market)
+        if would_take:
+            self._finish(account, order, Status.CANCELED)
+        else:
+            self._match(account, order, market)
         return order
 
     def cancel(self, account: Account, order: Order) -> Order:
@@ -148,7 +156,7 @@ class Exchange:
             else:
                 self._execute(order, order.remaining, house, maker=False)
         if order.status.is_open and ticket.force in (Force.IOC, Force.FOK):
-            self._finish(account, order, Status.EXPIRED)
+            self._finish(account, order, self.unfilled_status)
 
     def _execute(self, order: Order, qty: Decimal, price: Decimal, *, maker: bool) -> Decimal:
         """Returns how much was executed: a reduce-only order gives no more than there is to reduce."""
@@ -157,7 +165,7 @@ class Exchange:
         if order.ticket.reduce_only:
             qty = min(qty, max(ZERO, -position.size * order.ticket.side.sign))
             if not qty:
-                self._finish(account, order, Status.EXPIRED)
+                self._finish(account, order, self.unfilled_status)
                 return ZERO
         now_ms = self.now_ms()
         before = order.reserved
