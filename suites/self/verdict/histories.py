@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 from harness.evidence.evidence import Evidence
@@ -22,21 +22,22 @@ def criterion(
     name: str,
     op: str,
     limit: float,
-    of: dict[str, Argument] | None = None,
+    of: Mapping[str, Argument] | None = None,
     *,
     level: str = "required",
     unit: str = "",
     id: str = "it",
 ) -> Criterion:
     return Criterion(
-        id=id, says="what it says", metric=name, of=of or {}, op=Op(op), limit=limit, unit=unit, level=Level(level)
-    )
+        id=id, says="what it says", metric=name, of=dict(of or {}), op=Op(op), limit=limit, unit=unit,
+        level=Level(level),
+    )  # fmt: skip
 
 
-def case(*criteria: Criterion, id: str = "3.1.1", group: str = "integration", trials: int = 1, **load: int) -> Case:
+def case(*criteria: Criterion, id: str = "3.1.1", group: str = "integration", trials: int = 1) -> Case:
     return Case(
         id=id, title="A made-up case", group=Group(group), priority=Priority.HIGH, given="given", when="when",
-        then="then", criteria=criteria, trials=trials, estimate_s=1, load=load,
+        then="then", criteria=criteria, trials=trials, estimate_s=1,
     )  # fmt: skip
 
 
@@ -48,18 +49,18 @@ def finding(one: Criterion, *trials: Iterable[Record]) -> Finding:
     return judged([one], *trials).findings[0]
 
 
-def status(name: str, op: str, limit: float, of: dict[str, Argument], *trials: Iterable[Record]) -> Status:
+def status(name: str, op: str, limit: float, of: Mapping[str, Argument], *trials: Iterable[Record]) -> Status:
     return finding(criterion(name, op, limit, of), *trials).status
 
 
-def measured(name: str, of: dict[str, Argument], records: Iterable[Record]) -> Measurement:
+def measured(name: str, of: Mapping[str, Argument], records: Iterable[Record]) -> Measurement:
     """What a metric makes of a history. An unknown one has the reason as its text."""
     known = metric(name)
     assert known is not None, name
     return known.measured(Evidence.of(*records), of)
 
 
-def ends(name: str, of: dict[str, Argument], records: Iterable[Record]) -> tuple[float, float]:
+def ends(name: str, of: Mapping[str, Argument], records: Iterable[Record]) -> tuple[float, float]:
     """The measured interval's ends."""
     interval = measured(name, of, records).interval
     assert interval is not None
@@ -77,7 +78,9 @@ def live(*clients: str, at_ns: int = 0, stream: str = "prices", epoch: int = 1) 
     ]
 
 
-def updates(serials: Iterable[int], *, stream: str = "prices", key: str = "BTCUSDT", every_ns: int = MS) -> list[Record]:
+def updates(
+    serials: Iterable[int], *, stream: str = "prices", key: str = "BTCUSDT", every_ns: int = MS
+) -> list[Record]:
     """The venue sent these: update n at n * every_ns, with the value n."""
     return [Message(VENUE, stream, key, str(n), n, n * every_ns, n * every_ns) for n in serials]
 
@@ -127,7 +130,9 @@ def calls(
     return made
 
 
-def readings(values: Iterable[float], probe: str = "connector.rss", *, every_ns: int = S, from_ns: int = 0) -> list[Record]:
+def readings(
+    values: Iterable[float], probe: str = "connector.rss", *, every_ns: int = S, from_ns: int = 0
+) -> list[Record]:
     return [Reading(from_ns + at * every_ns, probe, value, "") for at, value in enumerate(values)]
 
 

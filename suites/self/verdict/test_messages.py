@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import pytest
 
 from harness.evidence.records import Fact, Mark, Message, Record
+from harness.spec.case import Argument
 
-from .histories import MS, S, deliveries, ends, live, measured, stream_mark, status, updates, window
+from .histories import MS, S, deliveries, ends, live, measured, status, stream_mark, updates, window
 
 pytestmark = pytest.mark.self
 
@@ -64,7 +66,8 @@ class TestMissing:
             *updates(SENT), *deliveries(range(11, 51)), *deliveries(range(71, 101), epoch=2), SETTLED,
         ]  # fmt: skip
         assert ends("messages.missing", {**CLIENT}, history) == (0, 0)
-        assert ends("messages.missing", {**CLIENT}, [one for one in history if one != stream_mark(50 * MS, "down")]) == (20, 20)
+        without_end = [one for one in history if one != stream_mark(50 * MS, "down")]
+        assert ends("messages.missing", {**CLIENT}, without_end) == (20, 20)
 
     @pytest.mark.parametrize("end", ["cancelled", "quiet", "down"])
     def test_nothing_is_owed_after_the_subscription_has_ended(self, end: str) -> None:
@@ -75,7 +78,8 @@ class TestMissing:
         assert ends("messages.missing", {**CLIENT}, [*followed([*SENT]), *updates([300])]) == (0, 0)
 
     def test_another_clients_end_ends_nothing(self) -> None:
-        history = [*followed([*range(1, 51)]), stream_mark(50 * MS, "down", "c2"), stream_mark(50 * MS, "down", "c1", "orders")]
+        other_ends = [stream_mark(50 * MS, "down", "c2"), stream_mark(50 * MS, "down", "c1", "orders")]
+        history = [*followed([*range(1, 51)]), *other_ends]
         assert ends("messages.missing", {**CLIENT}, history) == (50, 50)
 
     def test_a_filter_on_symbols_is_owed_only_those(self) -> None:
@@ -154,7 +158,7 @@ class TestUnknownAndWrong:
 
 
 class TestFirst:
-    OF = {"client": "c1", "stream": "prices"}
+    OF: ClassVar[dict[str, Argument]] = {"client": "c1", "stream": "prices"}
 
     def test_counts_from_the_opening_to_the_first_delivery(self) -> None:
         history = [stream_mark(1 * S, "opened"), *deliveries([3], every_ns=S, late_ns=0)]
@@ -168,7 +172,8 @@ class TestFirst:
         assert status("messages.first_s", "<=", 15, {**self.OF}, silent) == "inconclusive"
 
     def test_another_mark_may_begin_it_and_the_next_delivery_ends_it(self) -> None:
-        history = [*live(), *deliveries([1, 9], every_ns=S, late_ns=0), Mark(4 * S, "process.serving", {"service": "connector"})]
+        serving = Mark(4 * S, "process.serving", {"service": "connector"})
+        history = [*live(), *deliveries([1, 9], every_ns=S, late_ns=0), serving]
         assert ends("messages.first_s", {**self.OF, "after": "process.serving"}, history) == (5, 5)
 
     def test_every_client_must_keep_the_limit(self) -> None:

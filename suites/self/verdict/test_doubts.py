@@ -1,0 +1,117 @@
+"""What makes a measurement suspicious is said with a hint, and keeps a criterion from passing where it must."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.evidence.evidence import Evidence
+from harness.evidence.records import Mark, Reading, Record
+from harness.spec.case import Case, Criterion
+from harness.verdict import doubts
+from harness.verdict.judge import judge
+from harness.verdict.verdict import CaseVerdict, Doubt, Status
+
+from .histories import MS, TODAY, S, calls, case, criterion, deliveries, judged, live, readings, updates
+
+pytestmark = pytest.mark.self
+
+P99 = criterion("messages.delivery_ms", "<=", 10, {"quantile": 0.99, "client": "c1"}, unit="ms")
+RSS = criterion("readings.max", "<=", 50, {"probe": "connector.rss"})
+
+
+def stream(count: int = 400) -> list[Record]:
+    serials = range(1, count + 1)
+    return [*live(), *updates(serials), *deliveries(serials), Mark((count + 9) * MS, "trial.settled")]
+
+
+def only(verdict: CaseVerdict) -> Doubt:
+    assert len(verdict.doubts) == 1, verdict.doubts
+    assert verdict.doubts[0].hint
+    return verdict.doubts[0]
+
+
+def test_a_clean_history_raises_no_doubt() -> None:
+    lag = [Reading(S, "instrument.lag", 0.001, "s")]
+    verdict = judged([P99, RSS], [*stream(), *lag, *readings([1] * 50)])
+    assert (verdict.status, verdict.doubts) == (Status.PASS, ())
+
+
+def test_torn_evidence_never_passes() -> None:
+    torn = replace(Evidence.of(*stream()), torn=("messages.arrows: the end is torn",))
+    verdict = judge(case(P99), [torn], today=TODAY)
+    assert verdict.status is Status.INCONCLUSIVE
+    assert only(verdict).name == "torn evidence"
+    assert "the end is torn" in verdict.reason
+
+
+def test_torn_evidence_still_shows_a_sure_miss() -> None:
+    torn = replace(Evidence.of(*calls([1.0] * 9)), torn=("calls.arrows: the end is torn",))
+    assert judge(case(criterion("calls.count", "<=", 5)), [torn], today=TODAY).status is Status.FAIL
+
+
+def test_a_late_instrument_is_told_where_limits_are_tight() -> None:
+    verdict = judged([P99], [*stream(), Reading(S, "instrument.lag", 0.008, "s")])
+    assert only(verdict).name == "instrument lag"
+    assert "8 ms late" in only(verdict).says
+    loose = P99.model_copy(update={"limit": 250.0})
+    assert judged([loose], [*stream(), Reading(S, "instrument.lag", 0.008, "s")]).doubts == ()
+
+
+def test_a_stepped_clock_is_told_and_leaves_rates_open() -> None:
+    rate = criterion("messages.rate_per_s", ">", 10, {"client": "c1"})
+    verdict = judged([rate], [*stream(), Mark(S, "clock.step", {"by_s": "0.2"})])
+    assert verdict.status is Status.INCONCLUSIVE
+    assert only(verdict).name == "clock step"
+
+
+def test_contents_that_the_venue_never_sent_are_told() -> None:
+    missing = criterion("messages.missing", "==", 0, {"client": "c1"})
+    verdict = judged([missing], [*stream(), *deliveries([999])])
+    assert verdict.status is Status.PASS
+    assert only(verdict).name == "unknown updates"
+    assert "'999' at c1" in only(verdict).says
+
+
+def test_too_few_samples_are_told_with_the_number_that_is_needed() -> None:
+    verdict = judged([P99], stream(100))
+    assert verdict.status is Status.INCONCLUSIVE
+    assert only(verdict).name == "too few samples"
+    assert "at least 368 samples" in only(verdict).hint
+    few_calls = criterion("calls.latency_ms", "<", 5, {"quantile": 0.99})
+    assert only(judged([few_calls], calls([1.0] * 298))).name == "too few samples"
+
+
+def test_a_probe_that_fell_silent_keeps_its_criterion_from_passing() -> None:
+    gap = [*readings([1] * 20, every_ns=200 * MS), *readings([1] * 20, every_ns=200 * MS, from_ns=60 * S)]
+    verdict = judged([RSS], gap)
+    assert verdict.status is Status.INCONCLUSIVE
+    assert only(verdict).name == "probe gap"
+    assert judged([RSS.model_copy(update={"limit": 0.5})], gap).status is Status.FAIL
+
+
+def test_a_process_that_was_down_on_purpose_leaves_no_suspicious_gap() -> None:
+    gap = [*readings([1] * 20, every_ns=200 * MS), *readings([1] * 20, every_ns=200 * MS, from_ns=60 * S)]
+    down = [Mark(5 * S, "process.died"), Mark(59 * S, "process.serving")]
+    assert judged([RSS], [*gap, *down]).status is Status.PASS
+
+
+def test_a_guard_that_breaks_is_a_doubt_about_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    def explode(case: Case, evidence: Evidence) -> list[doubts.Raised]:
+        raise KeyError("x")
+
+    monkeypatch.setattr(doubts, "GUARDS", (explode,))
+    verdict = judged([P99], stream())
+    assert verdict.status is Status.INCONCLUSIVE
+    assert only(verdict).name == "guard"
+
+
+def test_the_same_doubt_of_several_trials_is_told_once() -> None:
+    trial = [*stream(), Reading(S, "instrument.lag", 0.008, "s")]
+    only(judged([P99], trial, trial))
+
+
+def test_every_guard_has_a_criterion_to_speak_about() -> None:
+    unrelated: Criterion = criterion("facts.value", "==", 1, {"name": "one"})
+    assert judged([unrelated], [*stream(), Mark(S, "clock.step", {"by_s": "0.2"})]).doubts == ()
