@@ -39,7 +39,7 @@ from harness.target.sighting import sighting_of
 from harness.target.started import nobody
 
 PORT_TRIES = 3
-CONFIG_PATH = "/tmp/nfr-config.yaml"
+CONFIG_PATH = "/nfr-config.yaml"
 PYTHON = "python3"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -130,5 +131,29 @@ def test_a_connector_that_never_asks_its_venue_is_found_out(workshop: Workshop, 
         venue = await launcher.start_venue("binance", "lenient", 1, Credentials.fresh())
         with pytest.raises(TargetError, match="has seen no request: it did not follow base_url"):
             await launcher.start_connector("binance", venue.base_url)
+
+    play(choreography)
+
+
+def test_an_opensqt_binary_is_put_over_the_venue_by_its_config_file(workshop: Workshop, play: Play) -> None:
+    """The profile for the Go binary, with a program in its place that speaks the same runtime contract."""
+    binary = workshop.folder / "exchange_connector"
+    binary.write_text(f"#!/bin/sh\nexec {sys.executable} -m harness.reference.connector\n")
+    binary.chmod(0o755)
+    profile = load_profile("opensqt", {"OPENSQT_CONNECTOR_BIN": str(binary)})
+    factory = choose_launcher(profile, "process")
+    assert factory.target_version.startswith("exchange_connector sha256:")
+
+    async def choreography() -> None:
+        launcher = factory.make("test", workshop.log_path, workshop.records.append)
+        try:
+            known = Credentials.fresh()
+            venue = await launcher.start_venue("binance", profile.venue_profile, 1, known)
+            service = await launcher.start_connector("binance", venue.base_url, known)
+            assert await ask_name(service.address) == "binance"
+            blind = {fact.subject: fact.detail for fact in service.unmeasurable()}
+            assert blind.keys() == {"connector.runtime_units", "connector.subscriptions"}, "the kernel knows the rest"
+        finally:
+            await launcher.close()
 
     play(choreography)
