@@ -65,6 +65,7 @@ class CriterionView:
     level: str
     badge: Badge
     measured: str
+    has_value: bool
     limit: str
     metric: str
     reason: str
@@ -219,6 +220,7 @@ def _criterion(finding: Finding) -> CriterionView:
         level=printable(finding.level),
         badge=_badge(finding.status),
         measured=numbers.measured_text(finding),
+        has_value=finding.interval is not None,
         limit=numbers.limit_text(finding.op, finding.limit, finding.unit),
         metric=printable(finding.metric),
         reason=printable(finding.reason),

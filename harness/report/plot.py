@@ -16,6 +16,9 @@ _THIN = 1.2
 _NEAR = 26.0
 """An axis label closer than this, in percent, would touch the limit's label."""
 
+_SMALLEST, _LARGEST = 1e-100, 1e100
+"""Sizes outside are no measurements of anything; an axis of them would overflow."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plot:
@@ -49,12 +52,12 @@ class Plot:
 
 
 def plot(finding: Finding) -> Plot | None:
-    """The plot of a finding; None when there is nothing to show: no interval, or one without a finite end."""
+    """The plot of a finding; None when there is nothing to show: no interval, no finite end, absurd sizes."""
     if finding.interval is None:
         return None
     low, high, limit = finding.interval.low, finding.interval.high, finding.limit
     finite = [end for end in (low, high) if math.isfinite(end)]
-    if not finite or not math.isfinite(limit):
+    if not finite or not math.isfinite(limit) or max(map(abs, (*finite, limit))) > _LARGEST:
         return None
     scale = scale_for(max(abs(value) for value in (*finite, limit)), finding.unit, limit)
     left, right, is_log = _axis([*finite, limit], scale.size)
@@ -91,7 +94,7 @@ def plot(finding: Finding) -> Plot | None:
 def _axis(values: list[float], unit_size: float) -> tuple[float, float, bool]:
     """Ends of the axis, round in the unit shown, and whether it is logarithmic: zero belongs to every linear one."""
     low, high = min(values), max(values)
-    positive = [value for value in values if value > 0]
+    positive = [value for value in values if value > _SMALLEST]
     if low >= 0 and positive and max(positive) / min(positive) >= _WIDE:
         # half a decade of room at most, so that neither end is crowded
         return _round_down(min(positive)), _nice(max(positive) * 1.5 / unit_size) * unit_size, True
@@ -106,7 +109,7 @@ def _position(left: float, right: float, is_log: bool) -> Callable[[float], floa
 
     def at(value: float) -> float:
         if is_log:
-            share = 0.0 if value <= left else math.log(value / left) / math.log(right / left)
+            share = 0.0 if value <= left else math.log10(value / left) / math.log10(right / left)
         else:
             share = (value / right) if left == 0 else (value - left) / (right - left)
         return round(100 * min(max(share, 0.0), 1.0), 2)
@@ -120,7 +123,5 @@ def _round_down(value: float) -> float:
 
 def _nice(value: float) -> float:
     """The next of 1, 1.5, 2, 3, 5, 7.5 times a power of ten."""
-    if value < 1e-300 or value > 1e300:
-        return value
     power = 10.0 ** math.floor(math.log10(value))
     return next((step * power for step in (1, 1.5, 2, 3, 5, 7.5) if step * power >= value), 10 * power)

@@ -137,7 +137,8 @@ def _services(marks: Sequence[Mark], at: Callable[[int], float]) -> list[Lane]:
 def _windows(marks: Sequence[Mark], at: Callable[[int], float]) -> list[Lane]:
     mine = [mark for mark in marks if mark.name.startswith("window.")]
     spans = _spans(mine, {"window.begin"}, {"window.end"}, "window", "window", at)
-    return [Lane("windows", tuple(spans), ())] if spans else []
+    names = ", ".join(_in_order(mark.detail.get("window", "") for mark in mine))
+    return [Lane(one_line(f"windows: {names}", 40), tuple(spans), ())] if spans else []
 
 
 def _clients(marks: Sequence[Mark], at: Callable[[int], float]) -> list[Lane]:
