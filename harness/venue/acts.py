@@ -28,6 +28,7 @@ class Acts:
 
     def begin(self, knob: Knob) -> Fault:
         """Set a knob; an act without delay has happened when this returns."""
+        knob.check()
         fault = self._venue.faults.set(knob)
         act = self._acts.get(knob.kind)
         if act is None:

@@ -12,29 +12,53 @@ FIRINGS_KEPT = 20_000
 
 
 class FaultKind(StrEnum):
-    """One member a knob. `how` in the comments lists the accepted variants, the first being the default."""
+    """One member a knob; HOWS lists the variants."""
 
-    REFUSE = "refuse"  # new requests and upgrades: 503, reset, hang
-    REFUSE_UPGRADE = "refuse_upgrade"  # 503, reset
-    STALL_UPGRADE = "stall_upgrade"  # accept TCP, never answer the handshake
-    DROP_SOCKETS = "drop_sockets"  # at once: close, no_close_frame, reset, black_hole
-    NATIVE_ERROR = "native_error"  # `code`, `message`, optional `status`; or how: a refusal.Reason, which each venue spells
-    HTTP_STATUS = "http_status"  # `status`; how: html, empty, truncated, json, native
-    DELAY = "delay"  # `delay_s`; how: before, after (the booking)
-    EOF_AFTER_ACCEPT = "eof_after_accept"  # the order is booked, no reply; how: close, reset
+    REFUSE = "refuse"
+    """New requests and upgrades are refused."""
+    REFUSE_UPGRADE = "refuse_upgrade"
+    """Only WebSocket handshakes are."""
+    STALL_UPGRADE = "stall_upgrade"
+    """A handshake is never answered."""
+    DROP_SOCKETS = "drop_sockets"
+    """An act: open WebSockets are cut."""
+    NATIVE_ERROR = "native_error"
+    """Requests get `code` and `message`, with `status` unless the usual one is meant; nothing is booked."""
+    HTTP_STATUS = "http_status"
+    """Requests get `status`; empty and truncated spoil the answer of a request that was carried out."""
+    DELAY = "delay"
+    """Requests wait `delay_s` before or after they are carried out."""
+    EOF_AFTER_ACCEPT = "eof_after_accept"
+    """An order is booked, the connection ends without a reply."""
     IGNORE_PING = "ignore_ping"
-    EXPIRE_LISTEN_KEY = "expire_listen_key"  # at once: event, no_event
-    SILENCE = "silence"  # no data while pings are answered
-    DUPLICATE = "duplicate"  # an event twice
-    LOSE = "lose"  # an event not at all
-    REORDER = "reorder"  # an event after the next one of its channel
-    SKEW = "skew"  # `delay_s` ahead, negative behind
-    MAINTENANCE = "maintenance"  # REST 503, upgrades refused, sockets closed
-    DELAY_LOGIN = "delay_login"  # `delay_s`
-    REJECT_LOGIN = "reject_login"
-    REFUSE_SUBSCRIBE = "refuse_subscribe"
+    """No pong of any kind while data keeps flowing."""
+    EXPIRE_LISTEN_KEY = "expire_listen_key"
+    """An act: listen keys end now."""
+    SILENCE = "silence"
+    """No data while pings are answered."""
+    DUPLICATE = "duplicate"
+    """An event is sent twice."""
+    LOSE = "lose"
+    """An event is not sent."""
+    REORDER = "reorder"
+    """An event is sent after the next one of its channel."""
+    SKEW = "skew"
+    """An act: the venue's clock is `delay_s` ahead, negative: behind, until healed."""
+    MAINTENANCE = "maintenance"
+    """Sockets are closed, requests and upgrades refused as the venue does under maintenance."""
 
 
+HOWS: dict[FaultKind, tuple[str, ...]] = {
+    FaultKind.REFUSE: ("503", "reset", "close", "hang"),
+    FaultKind.REFUSE_UPGRADE: ("503", "reset", "close"),
+    FaultKind.DROP_SOCKETS: ("close", "no_close_frame", "reset", "black_hole"),
+    FaultKind.MAINTENANCE: ("close", "no_close_frame", "reset"),
+    FaultKind.HTTP_STATUS: ("html", "json", "empty", "truncated"),
+    FaultKind.DELAY: ("before", "after"),
+    FaultKind.EOF_AFTER_ACCEPT: ("close", "reset"),
+    FaultKind.EXPIRE_LISTEN_KEY: ("event", "no_event"),
+}
+"""Variants of a kind, the default first; a kind that is not listed has none."""
 EVENT_KINDS = (FaultKind.SILENCE, FaultKind.LOSE, FaultKind.DUPLICATE, FaultKind.REORDER)
 
 
@@ -80,6 +104,24 @@ class Knob:
     message: str = ""
     status: int = 0
     retry_after_s: int | None = None
+
+    def check(self) -> None:
+        """ValueError with one sentence when the knob makes no sense."""
+        hows = HOWS.get(self.kind, ())
+        if self.how and self.how not in hows:
+            raise ValueError(
+                f"fault {self.kind}: how={self.how!r} is none of {', '.join(hows) or '(it has no variants)'}"
+            )
+        if not 0 < self.probability <= 1:
+            raise ValueError(f"fault {self.kind}: probability must be above 0 and at most 1, not {self.probability:g}")
+        if self.count is not None and self.count < 1:
+            raise ValueError(f"fault {self.kind}: count must be at least 1, not {self.count}")
+        if min(self.after_s, self.every_s, self.for_s or 0.0) < 0 or (
+            self.delay_s < 0 and self.kind is not FaultKind.SKEW
+        ):
+            raise ValueError(f"fault {self.kind}: times must not be negative")
+        if self.kind is FaultKind.NATIVE_ERROR and not self.code:
+            raise ValueError("fault native_error: say which code, for example code=-1003")
 
 
 @dataclass(slots=True)

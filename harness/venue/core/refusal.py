@@ -43,7 +43,7 @@ class Reason(StrEnum):
     MAINTENANCE = "maintenance"
 
 
-class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error of ours
+class Refused(Exception):
     """The request changed nothing. `subject`: the parameter, symbol or id that it is about."""
 
     def __init__(self, reason: Reason, subject: str = "", detail: str = "") -> None:

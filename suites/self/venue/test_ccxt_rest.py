@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 
 import ccxt
 import pytest
@@ -39,7 +40,7 @@ def test_candles_are_the_venues_and_follow_each_other() -> None:
                 shown = await client.fetch_ohlcv(BTC, interval, limit=50)
                 truth = await running.control.candles("BTCUSDT", interval, 50)
                 assert [row[0] for row in shown] == [one.open_ms for one in truth]
-                assert {later[0] - earlier[0] for earlier, later in zip(shown, shown[1:], strict=False)} == {length_ms}
+                assert {later[0] - earlier[0] for earlier, later in pairwise(shown)} == {length_ms}
                 assert [row[4] for row in shown] == [float(one.close) for one in truth]
                 assert all(row[2] >= max(row[1], row[4]) and row[3] <= min(row[1], row[4]) for row in shown)
 
@@ -98,9 +99,12 @@ def test_batches_and_cancel_all() -> None:
             booked = [one for one in placed if one["status"] == "open"]
             assert sorted(one["price"] for one in booked) == [40000, 40001, 40002]
             assert [one["info"]["code"] for one in placed if one not in booked] == [-2019]
-            gone = await client.cancel_orders([booked[0]["id"], "1"], BTC)
-            assert [one["id"] for one in gone if one["status"] == "canceled"] == [booked[0]["id"]]
-            assert [one["info"]["code"] for one in gone if one["status"] != "canceled"] == [-2011]
+            gone = await client.cancel_orders([booked[0]["id"]], BTC)
+            assert [(one["id"], one["status"]) for one in gone] == [(booked[0]["id"], "canceled")]
+            # Raw, because ccxt leaves out the items of a batch that failed.
+            ids = [booked[0]["id"], "1", booked[1]["id"]]
+            answers = await client.fapiPrivateDeleteBatchOrders({"symbol": "BTCUSDT", "orderidlist": ids})
+            assert [one.get("code") for one in answers] == [-2011, -2011, None]
             await client.cancel_all_orders(BTC)
             assert (await running.control.state()).open_orders == ()
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from suites.self.venue.workshop import KEY, OTHER, Answer, ApiKey, Running, ask, ask_signed, run, signed, venue
+from harness.venue.control import ApiKey
+from suites.self.venue.workshop import KEY, OTHER, Answer, Running, ask, ask_signed, run, signed, venue
 
 pytestmark = pytest.mark.self
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import io
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 import ccxt.pro
+from yarl import URL
 
 from harness.venue.control import ApiKey, VenueControl
 
@@ -109,8 +111,8 @@ async def ask(
     """One request exactly as written."""
     headers = {} if key is None else {"X-MBX-APIKEY": key}
     async with aiohttp.ClientSession() as session:
-        url = aiohttp.client.URL(f"{running.url}{path}" + (f"?{query}" if query else ""), encoded=True)
-        async with session.request(method, url, data=body or None, headers=headers) as answer:
+        url = URL(f"{running.url}{path}" + (f"?{query}" if query else ""), encoded=True)
+        async with session.request(method, url, data=io.BytesIO(body) if body else None, headers=headers) as answer:
             text = await answer.text()
     try:
         return Answer(answer.status, json.loads(text))
