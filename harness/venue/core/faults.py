@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from harness.venue.core.refusal import Reason
+
 FIRINGS_KEPT = 20_000
 
 
@@ -23,7 +25,8 @@ class FaultKind(StrEnum):
     DROP_SOCKETS = "drop_sockets"
     """An act: open WebSockets are cut."""
     NATIVE_ERROR = "native_error"
-    """Requests get `code` and `message`, with `status` unless the usual one is meant; nothing is booked."""
+    """Requests get `code` and `message`, with `status` unless the usual one is meant; or `how`: a refusal.Reason,
+    which each venue spells its own way. Nothing is booked."""
     HTTP_STATUS = "http_status"
     """Requests get `status`; empty and truncated spoil the answer of a request that was carried out."""
     DELAY = "delay"
@@ -46,6 +49,12 @@ class FaultKind(StrEnum):
     """An act: the venue's clock is `delay_s` ahead, negative: behind, until healed."""
     MAINTENANCE = "maintenance"
     """Sockets are closed, requests and upgrades refused as the venue does under maintenance."""
+    DELAY_LOGIN = "delay_login"
+    """The answer to a WebSocket login comes `delay_s` later."""
+    REJECT_LOGIN = "reject_login"
+    """A WebSocket login is refused, with `code` or the venue's usual one."""
+    REFUSE_SUBSCRIBE = "refuse_subscribe"
+    """A subscription is refused, with `code` or the venue's usual one; nothing is subscribed."""
 
 
 HOWS: dict[FaultKind, tuple[str, ...]] = {
@@ -53,12 +62,13 @@ HOWS: dict[FaultKind, tuple[str, ...]] = {
     FaultKind.REFUSE_UPGRADE: ("503", "reset", "close"),
     FaultKind.DROP_SOCKETS: ("close", "no_close_frame", "reset", "black_hole"),
     FaultKind.MAINTENANCE: ("close", "no_close_frame", "reset"),
+    FaultKind.NATIVE_ERROR: tuple(reason.value for reason in Reason),
     FaultKind.HTTP_STATUS: ("html", "json", "empty", "truncated"),
     FaultKind.DELAY: ("before", "after"),
     FaultKind.EOF_AFTER_ACCEPT: ("close", "reset"),
     FaultKind.EXPIRE_LISTEN_KEY: ("event", "no_event"),
 }
-"""Variants of a kind, the default first; a kind that is not listed has none."""
+"""Variants of a kind, the default first (native_error has none by default); a kind that is not listed has none."""
 EVENT_KINDS = (FaultKind.SILENCE, FaultKind.LOSE, FaultKind.DUPLICATE, FaultKind.REORDER)
 
 
@@ -120,8 +130,8 @@ class Knob:
             self.delay_s < 0 and self.kind is not FaultKind.SKEW
         ):
             raise ValueError(f"fault {self.kind}: times must not be negative")
-        if self.kind is FaultKind.NATIVE_ERROR and not self.code:
-            raise ValueError("fault native_error: say which code, for example code=-1003")
+        if self.kind is FaultKind.NATIVE_ERROR and not (self.code or self.how):
+            raise ValueError("fault native_error: say which code, or which reason as how, for example how='rate limit'")
 
 
 @dataclass(slots=True)

@@ -105,6 +105,18 @@ def test_scope_probability_and_time_window() -> None:
     run(body)
 
 
+def test_a_native_error_can_be_asked_for_by_its_reason() -> None:
+    async def body() -> None:
+        async with venue() as running:
+            for reason, status, code in (("unknown key", 401, -2015), ("rate limit", 429, -1003)):
+                async with running.control.faulty("native_error", how=reason):
+                    answer = await place(running)
+                    assert (answer.status, answer.code) == (status, code)
+            assert (await running.control.meters()).orders_accepted == 0
+
+    run(body)
+
+
 @pytest.mark.parametrize(
     ("how", "what"), [("html", "<html"), ("empty", ""), ("json", {})], ids=["html", "empty", "json"]
 )
