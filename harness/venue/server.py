@@ -102,7 +102,8 @@ class VenueServer:
         except web.HTTPRequestEntityTooLarge:
             return self._response(self._dialect.refused(Reason.ILLEGAL_PARAMETER, "body"), 413)
         native = self._prefix.sub("", path, count=1)
-        return await self._rest(request, Call(request.method, native, query, body, request.headers))
+        raw_path = request.raw_path.partition("?")[0]
+        return await self._rest(request, Call(request.method, native, query, body, request.headers, raw_path))
 
     # -- REST -----------------------------------------------------------------------------------
 

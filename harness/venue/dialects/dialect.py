@@ -13,13 +13,17 @@ from harness.venue.core.refusal import Reason
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One REST request as it came in. `path` is native: prefix stripped, slashes collapsed; `query` is raw."""
+    """One REST request as it came in. `path` is native: prefix stripped, slashes collapsed; `query` is raw.
+
+    `raw_path`: the path as it was sent, which is what some clients sign.
+    """
 
     method: str
     path: str
     query: str
     body: bytes
     headers: Mapping[str, str]
+    raw_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
