@@ -65,6 +65,8 @@ class Ticket:
     force: Force = Force.GTC
     reduce_only: bool = False
     client_id: str = ""
+    tag: str = ""
+    """A label that the client sticks on its order and gets back with it."""
 
 
 @dataclass(frozen=True, slots=True)
