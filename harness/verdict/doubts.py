@@ -68,11 +68,11 @@ def clock_steps(case: Case, evidence: Evidence) -> Iterable[Raised]:
 def instrument_lag(case: Case, evidence: Evidence) -> Iterable[Raised]:
     """The harness itself was late; delivery times are widened by it, so that it is never blamed on the target."""
     rows = evidence.readings.rows(evidence.readings.probe.equal(delivery.LAG))
-    tight = [one for one in case.criteria if one.metric == "messages.delivery_ms" and one.limit > 0]
-    if not len(rows) or not tight:
+    tight_ms = {one.id: _resolved_ms(one) for one in case.criteria if one.metric.startswith("messages.delivery_")}
+    if not len(rows):
         return
     worst_ms = float(rows.value.max()) * 1000
-    concerned = frozenset(one.id for one in tight if worst_ms > LAG_SHARE * one.limit)
+    concerned = frozenset(name for name, limit_ms in tight_ms.items() if worst_ms > LAG_SHARE * limit_ms)
     if concerned:
         says = f"the harness was up to {worst_ms:.0f} ms late itself"
         hint = "leave the machine to the run alone, or give it more cores"
@@ -136,6 +136,13 @@ def _derived_from_time(case: Case, *, timed: bool) -> frozenset[str]:
     """Criteria on differences of stamps, or else on what is computed from such differences."""
     known = ((criterion.id, metric(criterion.metric)) for criterion in case.criteria)
     return frozenset(name for name, one in known if one is not None and (one.timed if timed else one.paced))
+
+
+def _resolved_ms(criterion: Criterion) -> float:
+    """The time that a criterion on deliveries has to tell apart: its limit, of a ratio its resolution."""
+    if criterion.metric == "messages.delivery_ratio":
+        return number(criterion.of, "resolution_ms", 0.0)
+    return criterion.limit
 
 
 def _on(criterion: Criterion, stream: str) -> bool:

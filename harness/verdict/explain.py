@@ -85,8 +85,9 @@ def _beyond_findings(verdict: CaseVerdict) -> str:
     """The part of the reason that the findings' own lines do not tell."""
     rest = verdict.reason
     for finding in verdict.findings:
-        rest = rest.replace(f"{finding.criterion}: {finding.reason}", finding.criterion)
-    return rest
+        told, known = f"{finding.criterion}: {finding.reason}", finding.criterion
+        rest = rest.replace(f"not exercised: {told}", f"not exercised: {known}").replace(told, "")
+    return rest.strip("; ")
 
 
 def _scale(size: float, unit: str) -> tuple[float, str]:

@@ -8,12 +8,12 @@ import pytest
 
 from harness.evidence.evidence import Evidence
 from harness.evidence.records import Mark, Reading, Record
-from harness.spec.case import Case, Criterion
+from harness.spec.case import Argument, Case, Criterion
 from harness.verdict import doubts
 from harness.verdict.judge import judge
 from harness.verdict.verdict import CaseVerdict, Doubt, Status
 
-from .histories import MS, TODAY, S, calls, case, criterion, deliveries, judged, live, readings, updates
+from .histories import MS, TODAY, S, calls, case, criterion, deliveries, judged, live, readings, updates, window
 
 pytestmark = pytest.mark.self
 
@@ -55,6 +55,10 @@ def test_a_late_instrument_is_told_where_limits_are_tight() -> None:
     verdict = judged([P99], [*stream(), Reading(S, "instrument.lag", 0.008, "s")])
     assert only(verdict).name == "instrument lag"
     assert "8 ms late" in only(verdict).says
+    of: dict[str, Argument] = {**P99.of, "window": "w", "baseline": "w", "resolution_ms": 10}
+    ratio = criterion("messages.delivery_ratio", "<=", 2, of)
+    lagging = [*stream(), *window("w", 0, S), Reading(S, "instrument.lag", 0.008, "s")]
+    assert only(judged([ratio], lagging)).name == "instrument lag"
     loose = P99.model_copy(update={"limit": 250.0})
     assert judged([loose], [*stream(), Reading(S, "instrument.lag", 0.008, "s")]).doubts == ()
 
