@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 from harness.venue.core.candles import INTERVALS_MS
 from harness.venue.core.events import AccountChanged, Event, FundingChanged, OrderChanged, PriceMoved
+from harness.venue.core.faults import FaultKind, Scope
 from harness.venue.core.hub import Channel, Socket
 from harness.venue.dialects import binance_events as events
 from harness.venue.dialects.binance_keys import ListenKey, ListenKeys
@@ -82,6 +83,9 @@ class Streams:
         if not isinstance(params, list) or len(params) > MAX_PARAMS or not all(isinstance(one, str) for one in params):
             socket.send(_error(number, 2, "Invalid request: params must be an array of strings"))
             return
+        if method == "SUBSCRIBE" and self._refused_by_fault(socket, params):
+            socket.send(_error(number, 2, "Invalid request: invalid stream"))
+            return
         act = self._subscribe if method == "SUBSCRIBE" else self._unsubscribe
         refused = [name for name in params if not act(socket, name) and not self._listen(socket, name)]
         if refused:
@@ -101,6 +105,14 @@ class Streams:
                     text = json.dumps(event, separators=(",", ":"))
                     socket.send(text if plain else _wrap(one.listen_key, text))
                 self._hub.unsubscribe(socket, channel)
+
+    def _refused_by_fault(self, socket: Socket, names: list[str]) -> bool:
+        for name in names:
+            channel = self._channel(socket, name) or Channel(name)
+            where = Scope(socket.path, "", channel.name, socket.key, channel.symbol, socket.kind)
+            if self._venue.faults.fires(FaultKind.REFUSE_SUBSCRIBE, where, f"socket {socket.number} {name}"):
+                return True
+        return False
 
     def _listen(self, socket: Socket, listen_key: str) -> bool:
         one = self._listen_keys.find(listen_key)

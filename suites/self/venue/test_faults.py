@@ -324,6 +324,22 @@ def test_single_events_are_lost_doubled_swapped_or_all_silent() -> None:
     run(body)
 
 
+def test_refused_subscription_gets_nothing_until_healed() -> None:
+    async def body() -> None:
+        async with venue() as running, listener(running, "/ws") as heard:
+            asked = '{"method":"SUBSCRIBE","params":["btcusdt@bookTicker"],"id":%d}'
+            async with running.control.faulty("refuse_subscribe", symbol="BTCUSDT"):
+                await heard.socket.send_str(asked % 1)
+                await until(lambda: heard.heard, "the refusal")
+                assert (heard.heard[0]["id"], heard.heard[0]["error"]["code"]) == (1, 2)
+                assert (await running.control.meters()).subscriptions == ()
+            await heard.socket.send_str(asked % 2)
+            await until(lambda: heard.heard[-1] == {"result": None, "id": 2}, "the acceptance")
+            await flows(running, heard)
+
+    run(body)
+
+
 def test_skew_moves_the_clock_the_stamps_and_the_window() -> None:
     async def body() -> None:
         async with venue() as running, listener(running, PRICES) as heard:
