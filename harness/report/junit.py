@@ -12,8 +12,8 @@ from junitparser.junitparser import FinalResult
 
 from harness.evidence.clock import NS_PER_S
 from harness.record.run import RunInfo
+from harness.report.facts import git_text
 from harness.report.numbers import limit_text, measured_text
-from harness.report.page import git_text
 from harness.report.wording import main_reason, not_run, one_line, printable
 from harness.spec.case import Case
 from harness.verdict.verdict import CaseVerdict, Finding, Status

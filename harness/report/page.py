@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from harness.evidence.clock import NS_PER_S
 from harness.evidence.records import Mark
 from harness.record.folder import RunFolder
-from harness.record.run import GitState, RunInfo
+from harness.record.run import RunInfo
 from harness.report import numbers
+from harness.report.facts import run_facts, subtitle, warning
 from harness.report.plot import Plot, plot
 from harness.report.timeline import Timeline, timeline
 from harness.report.wording import SIGNS, Answer, answer, counted, group_name, main_reason, not_run, printable
@@ -151,14 +150,14 @@ def page(
     return Page(
         run_id=printable(info.id),
         answer=answer(standing, verdicts),
-        subtitle=_subtitle(info),
-        warning=_warning(info),
+        subtitle=subtitle(info),
+        warning=warning(info),
         groups=tuple(_group(group) for group in (*standing.groups, standing.overall)),
         missing=tuple(view for view in views if not view.is_pass),
         missing_groups=tuple(_idle(group) for group in standing.groups if not group.ran),
         cases=tuple((group_name(group), tuple(view for view in views if view.group == group)) for group in groups),
         not_run=tuple(_not_run(case, info) for case in not_run(cases, verdicts)),
-        facts=_facts(info, verdicts),
+        facts=run_facts(info, verdicts),
         command=printable(" ".join(info.command)),
         logs=tuple(path.relative_to(folder.path).as_posix() for path in folder.log_paths()),
         statuses=tuple((_badge(status), count) for status, count in counts if count),
@@ -170,11 +169,16 @@ def _badge(status: Status) -> Badge:
 
 
 def _group(group: GroupStanding) -> GroupRow:
+    counts = [(_badge(status), count) for status, count in group.by_status if status is not Status.PASS]
+    uncounted = dict(group.by_status).get(Status.PASS, 0) - group.passed
+    if uncounted > 0:
+        # the gate does not count criteria that passed in a case which shows nothing as a whole
+        counts.append((Badge("–", "passed, not counted", "not-run"), uncounted))
     shares, start = [], 0.0
-    for status, count in sorted(group.by_status, key=lambda one: one[0] is not Status.PASS):
-        # what has passed counts, which can be less than the criteria with that status
+    for badge, count in ((_badge(Status.PASS), group.passed), *counts):
         width = 100 * count / group.total if group.total else 0.0
-        shares.append(Share(round(start, 3), round(width, 3), _badge(status), count))
+        if count:
+            shares.append(Share(round(start, 3), round(width, 3), badge, count))
         start += width
     return GroupRow(
         name=group_name(group.group),
@@ -240,59 +244,3 @@ def _not_run(case: Case, info: RunInfo) -> NotRun:
     else:
         why = f"no test yet: {case.awaiting}" if case.awaiting else "not selected"
     return NotRun(case.id, printable(case.title), group_name(case.group), str(case.priority), printable(why))
-
-
-def _subtitle(info: RunInfo) -> str:
-    target = f"{info.target} {info.target_version}".strip()
-    length = f", took {numbers.duration_text(_length_s(info))}" if info.ended_ns is not None else ""
-    return printable(f"{target} by {info.launcher}, {utc(info.started_ns)}{length}")
-
-
-def _warning(info: RunInfo) -> str:
-    said = {
-        "running": "This run has not said that it ended: it is still going on, or it was killed.",
-        "interrupted": "This run was interrupted; cases that had not been judged by then are listed as not run.",
-        "crashed": "The harness crashed during this run; what was recorded before is shown.",
-        "finished": "",
-    }[info.state]
-    return printable(f"{said} {info.note}".strip()) if info.state != "finished" else ""
-
-
-def _facts(info: RunInfo, verdicts: Mapping[str, CaseVerdict]) -> tuple[tuple[str, str], ...]:
-    host = info.host
-    facts = [
-        ("Run", info.id),
-        ("State", info.state),
-        ("Started", utc(info.started_ns)),
-        ("Ended", utc(info.ended_ns) if info.ended_ns is not None else "not recorded"),
-        ("Took", numbers.duration_text(_length_s(info)) if info.ended_ns is not None else "not recorded"),
-        ("Cases", f"{len(verdicts)} judged of {len(info.selected)} selected"),
-        ("Target", f"{info.target} {info.target_version}".strip()),
-        ("Launcher", info.launcher),
-        ("Seed", str(info.seed)),
-        ("Harness", git_text(info.harness)),
-        ("Host", host.name),
-        ("System", f"{host.os}, {host.kernel}"),
-        ("Processor", f"{numbers.quantity(host.cpus, 'CPUs')}, {host.cpu_model}".rstrip(", ")),
-        ("Memory", numbers.quantity(host.memory_bytes, "bytes")),
-        ("Python", host.python),
-        ("Note", info.note),
-    ]
-    return tuple((name, printable(value)) for name, value in facts if value)
-
-
-def git_text(state: GitState) -> str:
-    """`1f0c2d3e4b5a on main, with uncommitted changes`."""
-    if not state.commit:
-        return "not in a git checkout"
-    branch = f" on {state.branch}" if state.branch else ""
-    return f"{state.commit[:12]}{branch}" + (", with uncommitted changes" if state.dirty else "")
-
-
-def utc(t_ns: int) -> str:
-    """`2026-11-22 16:05:03 UTC`."""
-    return f"{datetime.fromtimestamp(t_ns // NS_PER_S, tz=UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _length_s(info: RunInfo) -> float:
-    return max(0.0, ((info.ended_ns or info.started_ns) - info.started_ns) / NS_PER_S)

@@ -14,6 +14,7 @@ import pytest
 from junitparser import JUnitXml
 
 from harness import record
+from harness.evidence.recorder import Recorder
 from harness.record import RecordError, RunFolder, RunStore
 from harness.report.report import write_report
 from harness.verdict.verdict import Status
@@ -203,3 +204,26 @@ def test_a_report_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
     with pytest.raises(RecordError, match=r"cannot write .*results\.json") as refused:
         write_report(folder, made.CASES, made.VERDICTS, made.standing(made.VERDICTS), {})
     assert "\n" not in str(refused.value)
+
+
+def test_the_strip_comes_from_recorded_evidence_and_unreadable_evidence_costs_only_itself(tmp_path: Path) -> None:
+    folder = RunStore(tmp_path).create(made.INFO)
+    recorder = Recorder(folder.evidence_path("3.1.3", 1), host="bench-1", target="reference", plan_digest="")
+    for mark in made.marks():
+        recorder.append(mark)
+    recorder.close()
+    folder.evidence_path("3.1.4", 1).mkdir()
+    write_report(folder, made.CASES, made.VERDICTS, made.standing(made.VERDICTS))
+    page = Tags(folder.report_path.read_text(encoding="utf-8"))
+    assert page.text.count("What happened") == 1
+    assert "29 marks in words" in page.text
+    assert "client: filtered" in page.text
+
+
+def test_what_the_gate_does_not_count_is_not_shown_as_passed(tmp_path: Path) -> None:
+    cut_short = {"5.1.1": replace(made.verdict("5.1.1", Status.INCONCLUSIVE), reason="cut short: no answer in 10 s")}
+    folder = RunStore(tmp_path).create(made.INFO)
+    write_report(folder, made.CASES, cut_short, made.standing(cut_short), {})
+    text = folder.report_path.read_text(encoding="utf-8")
+    assert "0 of 12 criteria pass" in text
+    assert "6 passed, not counted" in text
