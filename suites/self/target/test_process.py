@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from concurrent import futures
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[i
 
 from harness.target.credentials import Credentials
 from harness.target.errors import PortTakenError, TargetError
+from harness.target.ports import HeldPort, hold_quiet_port
 
-from .workshop import Play, Workshop, gone
+from .workshop import Play, Workshop, endpoint, gone
 
 pytestmark = pytest.mark.self
 
@@ -105,3 +107,28 @@ def test_base_url_without_a_scheme_is_refused(workshop: Workshop, play: Play) ->
             await workshop.processes().start_connector("mock", "127.0.0.1:8080")
 
     play(choreography)
+
+
+def test_a_port_that_the_service_finds_taken_is_replaced(
+    workshop: Workshop, play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first port that the launcher picks gets a foreign listener before the service can bind it."""
+    foreign: list[socket.socket] = []
+
+    def snatched() -> HeldPort:
+        held = hold_quiet_port()
+        if not foreign:
+            foreign.append(socket.create_server(("127.0.0.1", held.port)))
+        return held
+
+    monkeypatch.setattr("harness.target.process_launcher.hold_quiet_port", snatched)
+
+    async def choreography() -> None:
+        service = await workshop.processes().start_connector("mock")
+        assert endpoint(service.address)[1] != foreign[0].getsockname()[1]
+        assert "address already in use" in workshop.log_path("connector").read_text().lower()
+
+    try:
+        play(choreography)
+    finally:
+        foreign[0].close()
