@@ -29,5 +29,4 @@ async def watch_venue(backend: Backend, health: Health, log: Log) -> None:
         else:
             if health.set(True):
                 log.info("venue reachable again, serving")
-                backend.recovered()
         await asyncio.sleep(max(0.0, due_s - loop.time()))

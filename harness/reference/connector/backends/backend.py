@@ -58,10 +58,6 @@ class Backend(Protocol):
         """One cheap question to the venue; raises when it does not answer."""
         ...
 
-    def recovered(self) -> None:
-        """The venue answers again after an outage: forget dial delays."""
-        ...
-
     def venue_sockets(self) -> int:
         """Open WebSocket connections to the venue."""
         ...

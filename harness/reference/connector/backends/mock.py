@@ -44,9 +44,6 @@ class MockBackend:
     async def probe(self) -> None:
         """Always reachable."""
 
-    def recovered(self) -> None:
-        """Never away."""
-
     def venue_sockets(self) -> int:
         """No network."""
         return 0

@@ -64,6 +64,7 @@ class Binance:
         "-1003": StatusCode.RESOURCE_EXHAUSTED,
         "-1007": StatusCode.UNAVAILABLE,
         "-1008": StatusCode.UNAVAILABLE,
+        "-1016": StatusCode.UNAVAILABLE,
         "-1015": StatusCode.RESOURCE_EXHAUSTED,
         "-1021": StatusCode.UNAUTHENTICATED,
         "-1022": StatusCode.UNAUTHENTICATED,

@@ -91,13 +91,11 @@ class Endpoints:
 
     async def close_sockets(self, *, private: bool) -> None:
         """Close what is open; ccxt then cancels whatever waits for it."""
-        for client in list((self._native.clients or {}).values()):
-            if client.connection is None or self._dialect.is_private(client.url) != private:
-                continue
-            self._native.clients.pop(client.url, None)
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(CLOSE_LIMIT_S):
-                    await client.close()
+        await _close(self._detached(private))
+
+    def give_up(self, *, private: bool) -> None:
+        """Close them in the background: they are open but of no use any more."""
+        self._start(_close(self._detached(private)), "close venue sockets")
 
     async def close(self) -> None:
         """End every timer and task."""
@@ -107,6 +105,13 @@ class Endpoints:
         for chore in chores:
             chore.cancel()
         await asyncio.gather(*chores, return_exceptions=True)
+
+    def _detached(self, private: bool) -> list[Native]:
+        # At once, before anything can be dialled under the same address.
+        found = [one for one in sockets_of(self._native) if self._dialect.is_private(one.url) == private]
+        for client in found:
+            self._native.clients.pop(client.url, None)
+        return found
 
     def _leave_soon(self, private: bool) -> None:
         self._lingering.pop(private, None)
@@ -146,3 +151,10 @@ class Endpoints:
         task = asyncio.get_running_loop().create_task(chore, name=name)
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
+
+
+async def _close(clients: list[Native]) -> None:
+    for client in clients:
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(CLOSE_LIMIT_S):
+                await client.close()

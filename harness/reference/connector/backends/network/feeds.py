@@ -320,6 +320,7 @@ class Feeds:
         held = self._held.pop(_PRIVATE, None)
         if held is not None and held.task is not None:
             held.task.cancel()
+            self._endpoints.give_up(private=True)
             self._lost(_PRIVATE, reason)
 
     def _apply(self, t_ms: int, wallet: str | None, positions: Sequence[PositionState]) -> None:

@@ -69,10 +69,6 @@ class NetworkBackend:
             raise unavailable(f"the venue's {broken} stream endpoint cannot be reached")
         await self._session.asked(self._dialect.ping(self._native))
 
-    def recovered(self) -> None:
-        """Dial again at once: ccxt would wait up to 30 s."""
-        self._native.ws_dial_backoff = {}
-
     def venue_sockets(self) -> int:
         """Open WebSocket connections."""
         return self._feeds.socket_count()
