@@ -138,15 +138,16 @@ def test_delay_before_and_after_the_booking() -> None:
     async def body() -> None:
         async with venue() as running:
             for how, booked_early in (("before", False), ("after", True)):
-                async with running.control.faulty("delay", how=how, delay_s=0.4, method="POST"):
+                async with running.control.faulty("delay", how=how, delay_s=1.0, method="POST") as handle:
                     accepted = (await running.control.meters()).orders_accepted
                     began_s = time.monotonic()
                     placing = asyncio.create_task(place(running))
-                    await asyncio.sleep(0.2)
+                    await until(lambda handle=handle: bites(running.control, handle), "the delay")  # type: ignore[misc]
                     booked = (await running.control.meters()).orders_accepted > accepted
-                    assert (await placing).status == 200
+                    assert not placing.done()
                     assert booked is booked_early
-                    assert time.monotonic() - began_s >= 0.4
+                    assert (await placing).status == 200
+                    assert time.monotonic() - began_s >= 1.0
 
     run(body)
 
