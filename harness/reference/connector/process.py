@@ -70,7 +70,8 @@ async def _live(settings: Settings, log: Log) -> int:
     await loop.run_in_executor(None, int)  # its thread exists from the start, so that counts at rest never change
 
     def stop_on(name: str) -> None:
-        log.info("graceful shutdown", signal=name)
+        if not stop.is_set():
+            log.info("graceful shutdown", signal=name)
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
