@@ -1,0 +1,305 @@
+"""Bitget's private REST: orders, fills, account, positions and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from harness.venue.core.account import Account
+from harness.venue.core.decimals import ZERO
+from harness.venue.core.orders import Force, Kind, Order, Side, Ticket
+from harness.venue.core.refusal import Reason, Refused
+from harness.venue.dialects import bitget_params as asked
+from harness.venue.dialects import bitget_views as views
+from harness.venue.dialects.bitget_errors import spelled
+from harness.venue.dialects.bitget_modes import PositionModes
+from harness.venue.dialects.bitget_params import Params
+from harness.venue.venue import Venue
+
+ORD, ACC, POS = "/api/v2/mix/order", "/api/v2/mix/account", "/api/v2/mix/position"
+MAX_BATCH = 50
+SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+KINDS = {"limit": Kind.LIMIT, "market": Kind.MARKET}
+FORCES = {"gtc": Force.GTC, "ioc": Force.IOC, "fok": Force.FOK, "post_only": Force.GTX}
+MARGIN_MODES = {"crossed": "cross", "isolated": "isolated"}
+MODES = {one: one for one in (views.ONE_WAY, views.HEDGE)}
+YES_NO = {"YES": True, "NO": False}
+TRADE_SIDES = {"open": "open", "close": "close"}
+
+
+class PrivateCalls:
+    """Each method carries out one signed call on an account."""
+
+    def __init__(self, venue: Venue, modes: PositionModes) -> None:
+        self._venue = venue
+        self._exchange = venue.exchange
+        self._modes = modes
+        self._lenient = venue.lenient
+        self.routes: dict[tuple[str, str], Callable[[Account, Params], Any]] = {
+            ("POST", f"{ORD}/place-order"): self.place,
+            ("POST", f"{ORD}/batch-place-order"): self.place_batch,
+            ("POST", f"{ORD}/cancel-order"): self.cancel,
+            ("POST", f"{ORD}/batch-cancel-orders"): self.cancel_batch,
+            ("POST", f"{ORD}/cancel-all-orders"): self.cancel_all,
+            ("GET", f"{ORD}/detail"): self.detail,
+            ("GET", f"{ORD}/orders-pending"): self.pending,
+            ("GET", f"{ORD}/orders-history"): self.history,
+            ("GET", f"{ORD}/fills"): self.fills,
+            ("GET", f"{ORD}/fill-history"): self.fills,
+            ("GET", f"{ACC}/accounts"): self.accounts,
+            ("GET", f"{ACC}/account"): self.account,
+            ("GET", f"{POS}/all-position"): self.positions,
+            ("GET", f"{POS}/single-position"): self.position,
+            ("POST", f"{ACC}/set-leverage"): self.leverage,
+            ("POST", f"{ACC}/set-margin-mode"): self.margin_mode,
+            ("POST", f"{ACC}/set-position-mode"): self.position_mode,
+        }
+
+    # -- placing --------------------------------------------------------------------------------
+
+    def ticket(self, account: Account, params: Params) -> Ticket:
+        """What a place request asks for; Refused with the parameter that is missing or wrong."""
+        instrument = self._exchange.market(self._symbol(params)).instrument
+        asked.choice(params, "marginMode", MARGIN_MODES)
+        asked.margin_coin(params)
+        side = asked.choice(params, "side", SIDES)
+        kind = asked.choice(params, "orderType", KINDS)
+        qty = asked.size(params, instrument)
+        price, force = ZERO, Force.GTC
+        if kind is Kind.LIMIT:
+            price = asked.price(params, instrument)
+            force = asked.choice({"force": asked.text(params, "force").lower()}, "force", FORCES, "gtc")
+        reduce_only = asked.choice(params, "reduceOnly", YES_NO, "NO")
+        trade_side = asked.text(params, "tradeSide").lower()
+        if trade_side not in ("", *TRADE_SIDES):
+            raise Refused(Reason.ILLEGAL_PARAMETER, "tradeSide")
+        side, reduce_only = self._modes.order_side(account, instrument.symbol, side, trade_side, reduce_only)
+        return Ticket(instrument.symbol, side, kind, qty, price, force, reduce_only, asked.client_id(params))
+
+    def place(self, account: Account, params: Params) -> Any:
+        """POST place-order."""
+        self._venue.meters.client_id_asked(account.name, asked.text(params, "clientOid"))
+        order = self._exchange.place(account, self.ticket(account, params))
+        return ids(order)
+
+    def place_batch(self, account: Account, params: Params) -> Any:
+        """POST batch-place-order: each item succeeds or fails for itself."""
+        common = {name: params.get(name) for name in ("symbol", "productType", "marginCoin", "marginMode")}
+        self._exchange.market(self._symbol(common))
+        items = asked.objects(params, "orderList", MAX_BATCH, lenient=self._lenient)
+        return self._each(items, lambda item: self.place(account, {**item, **common}))
+
+    def _each(self, items: list[Params], act: Callable[[Params], Any]) -> Any:
+        done: list[Any] = []
+        failed: list[Any] = []
+        for item in items:
+            try:
+                done.append(act(item))
+            except Refused as refused:
+                code, _, message = spelled(refused)
+                given = {name: _shown(item, name) for name in ("orderId", "clientOid")}
+                failed.append({**given, "errorMsg": message, "errorCode": str(code)})
+        return {"successList": done, "failureList": failed}
+
+    # -- cancelling -----------------------------------------------------------------------------
+
+    def cancel(self, account: Account, params: Params) -> Any:
+        """POST cancel-order."""
+        return ids(self._exchange.cancel(account, self._order(account, params, "cancel")))
+
+    def cancel_batch(self, account: Account, params: Params) -> Any:
+        """POST batch-cancel-orders: those listed, or all of the symbol without a list."""
+        if params.get("orderIdList") is None:
+            return self.cancel_all(account, params)
+        symbol = self._symbol(params)
+        given = params["orderIdList"]
+        if self._lenient and isinstance(given, list):
+            given = [{"orderId": one} if isinstance(one, str) else one for one in given]
+        items = asked.objects({"orderIdList": given}, "orderIdList", MAX_BATCH, lenient=self._lenient)
+        common = {"symbol": symbol, "productType": params["productType"]}
+        return self._each(items, lambda item: self.cancel(account, {**item, **common}))
+
+    def cancel_all(self, account: Account, params: Params) -> Any:
+        """POST cancel-all-orders: of a symbol, or of all."""
+        if not asked.product(params):
+            return {"successList": [], "failureList": []}
+        symbol = self._symbol(params) if asked.text(params, "symbol") else ""
+        return {"successList": [ids(one) for one in self._exchange.cancel_all(account, symbol)], "failureList": []}
+
+    # -- asking ---------------------------------------------------------------------------------
+
+    def detail(self, account: Account, params: Params) -> Any:
+        """GET detail."""
+        return self._view(account, self._order(account, params, "query"), listed=False)
+
+    def pending(self, account: Account, params: Params) -> Any:
+        """GET orders-pending, newest first."""
+        page = self._page(account, params, [] if not asked.product(params) else self._open(account, params))
+        # The two forms exclude each other: a lenient client reads the list where the native one reads an object.
+        return page["entrustedList"] or [] if self._lenient else page
+
+    def history(self, account: Account, params: Params) -> Any:
+        """GET orders-history: what is not open any more, newest first."""
+        listed = asked.product(params)
+        symbol = self._symbol(params) if asked.text(params, "symbol") else ""
+        orders = self._exchange.book.all_orders(account.name, symbol) if listed else []
+        return self._page(account, params, [one for one in orders if not one.status.is_open])
+
+    def _open(self, account: Account, params: Params) -> list[Order]:
+        symbol = self._symbol(params) if asked.text(params, "symbol") else ""
+        return self._exchange.book.open_orders(account.name, symbol)
+
+    def _page(self, account: Account, params: Params, orders: list[Order]) -> Any:
+        limit = asked.whole(params, "limit", 100, 1, 100)
+        before = asked.whole(params, "idLessThan", 0, 0, 10**asked.MAX_DIGITS)
+        start_ms = asked.whole(params, "startTime", 0, 0, 10**15)
+        end_ms = asked.whole(params, "endTime", 10**15, 0, 10**15)
+        order_id, client_id = asked.text(params, "orderId"), asked.text(params, "clientOid")
+        wanted = [
+            one
+            for one in reversed(orders)
+            if (not before or one.order_id < before)
+            and start_ms <= one.created_ms <= end_ms
+            and order_id in ("", str(one.order_id))
+            and client_id in ("", one.client_id)
+        ][:limit]
+        shown = [self._view(account, one, listed=True) for one in wanted]
+        return {"entrustedList": shown or None, "endId": str(wanted[-1].order_id) if wanted else None}
+
+    def _view(self, account: Account, order: Order, *, listed: bool) -> Any:
+        position = account.position(order.symbol)
+        return views.order(order, position, self._modes.of(account.name), listed=listed, lenient=self._lenient)
+
+    def fills(self, account: Account, params: Params) -> Any:
+        """GET fills, newest first."""
+        symbol = self._symbol(params) if asked.text(params, "symbol") else ""
+        listed = asked.product(params)
+        limit = asked.whole(params, "limit", 100, 1, 100)
+        before = asked.whole(params, "idLessThan", 0, 0, 10**asked.MAX_DIGITS)
+        order_id = asked.text(params, "orderId")
+        book = self._exchange.book
+        wanted = [
+            one
+            for one in reversed(book.fills(account.name, symbol) if listed else [])
+            if (not before or one.trade_id < before) and order_id in ("", str(one.order_id))
+        ][:limit]
+        mode = self._modes.of(account.name)
+        shown = [
+            views.fill(one, book.by_id(account.name, one.order_id), self._exchange.market(one.symbol).instrument, mode)
+            for one in wanted
+        ]
+        return {"fillList": shown or None, "endId": str(wanted[-1].trade_id) if wanted else None}
+
+    def accounts(self, account: Account, params: Params) -> Any:
+        """GET accounts."""
+        return [views.account(self._exchange, account, lenient=self._lenient)] if asked.product(params) else []
+
+    def account(self, account: Account, params: Params) -> Any:
+        """GET account: the same with a symbol's settings."""
+        asked.margin_coin(params)
+        given = asked.text(params, "symbol")
+        if not given and self._lenient:
+            asked.product(params)
+            given = next(iter(self._exchange.markets))
+        position = account.position(self._symbol({**params, "symbol": given}))
+        leverage = position.leverage
+        shown = views.account(self._exchange, account, lenient=self._lenient)
+        return shown | {
+            "crossedMarginLeverage": str(leverage) if self._lenient else leverage,
+            "isolatedLongLever": leverage,
+            "isolatedShortLever": leverage,
+            "marginMode": views.margin_mode(position),
+            "posMode": self._modes.of(account.name),
+        }
+
+    def positions(self, account: Account, params: Params) -> Any:
+        """GET all-position: what is not flat."""
+        if asked.text(params, "marginCoin"):
+            asked.margin_coin(params)
+        if not asked.product(params):
+            return []
+        mode = self._modes.of(account.name)
+        held = [one for one in account.positions.values() if one.size]
+        return [views.position(self._exchange, account, one, mode, lenient=self._lenient) for one in held]
+
+    def position(self, account: Account, params: Params) -> Any:
+        """GET single-position, an empty list when it is flat."""
+        if self._lenient and not asked.text(params, "symbol"):
+            return self.positions(account, params)
+        symbol = self._symbol(params)
+        asked.margin_coin(params)
+        return [one for one in self.positions(account, params) if one["symbol"] == symbol]
+
+    def _symbol(self, params: Params) -> str:
+        symbol = asked.needed(params, "symbol")
+        if not asked.product(params):
+            raise Refused(Reason.UNKNOWN_SYMBOL, symbol)
+        return self._exchange.market(symbol).instrument.symbol
+
+    def _order(self, account: Account, params: Params, purpose: str) -> Order:
+        symbol = self._symbol(params)
+        if asked.text(params, "orderId"):
+            number = asked.whole(params, "orderId", 0, 0, 10**asked.MAX_DIGITS)
+            order = self._exchange.book.by_id(account.name, number)
+        elif asked.text(params, "clientOid"):
+            order = self._exchange.book.by_client_id(account.name, asked.text(params, "clientOid"))
+        else:
+            raise Refused(Reason.MISSING_PARAMETER, "orderId")
+        if order is None or order.symbol != symbol:
+            raise Refused(Reason.ORDER_UNKNOWN, purpose)
+        return order
+
+    # -- settings -------------------------------------------------------------------------------
+
+    def leverage(self, account: Account, params: Params) -> Any:
+        """POST set-leverage."""
+        instrument = self._exchange.market(self._symbol(params)).instrument
+        asked.margin_coin(params)
+        asked.needed(params, "leverage")
+        leverage = asked.whole(params, "leverage", 0, 0, 10_000)
+        if not 1 <= leverage <= instrument.max_leverage:
+            raise Refused(Reason.BAD_LEVERAGE, "leverage", str(leverage))
+        position = account.position(instrument.symbol)
+        position.leverage = leverage
+        word = str(leverage)
+        return {
+            "symbol": instrument.symbol, "marginCoin": instrument.quote, "longLeverage": word, "shortLeverage": word,
+            "crossMarginLeverage": word, "marginMode": views.margin_mode(position),
+        }  # fmt: skip
+
+    def margin_mode(self, account: Account, params: Params) -> Any:
+        """POST set-margin-mode: only while there is neither position nor order; unchanged is no error."""
+        symbol = self._symbol(params)
+        asked.margin_coin(params)
+        wanted = asked.choice(params, "marginMode", MARGIN_MODES)
+        position = account.position(symbol)
+        if position.margin_type != wanted:
+            if position.size or self._exchange.book.open_orders(account.name, symbol):
+                raise Refused(Reason.UNSUPPORTED, "held")
+            position.margin_type = wanted
+        word = str(position.leverage)
+        return {
+            "symbol": symbol, "marginCoin": "USDT", "longLeverage": word, "shortLeverage": word,
+            "marginMode": views.margin_mode(position),
+        }  # fmt: skip
+
+    def position_mode(self, account: Account, params: Params) -> Any:
+        """POST set-position-mode: only while there is neither position nor order; unchanged is no error."""
+        asked.product(params)
+        wanted = asked.choice(params, "posMode", MODES)
+        if wanted != self._modes.of(account.name):
+            held = any(one.size for one in account.positions.values())
+            if held or self._exchange.book.open_orders(account.name):
+                raise Refused(Reason.UNSUPPORTED, "held")
+            self._modes.choose(account.name, wanted)
+        return {"posMode": wanted}
+
+
+def ids(order: Order) -> dict[str, str]:
+    """What placing and cancelling answer."""
+    return {"orderId": str(order.order_id), "clientOid": order.client_id}
+
+
+def _shown(item: Params, name: str) -> str:
+    value = item.get(name)
+    return value if isinstance(value, str) else ""
