@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from operator import attrgetter
 from pathlib import Path
@@ -222,6 +222,3 @@ def _loaded(column: pa.ChunkedArray, of: pa.DataType) -> Labels | Ints | Floats:
 
 def _detail(pairs: Sequence[tuple[str, str]]) -> Mapping[str, str]:
     return MappingProxyType(dict(pairs)) if pairs else NO_DETAIL
-
-
-Append = Callable[[Record], None]

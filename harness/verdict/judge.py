@@ -49,9 +49,7 @@ def worst(statuses: Iterable[Status]) -> Status:
     return min(statuses, key=SEVERITY.index, default=Status.PASS)
 
 
-def judge(
-    case: Case, evidences: Sequence[Evidence], *, deferrals: Sequence[Deferral] = (), today: date
-) -> CaseVerdict:
+def judge(case: Case, evidences: Sequence[Evidence], *, deferrals: Sequence[Deferral] = (), today: date) -> CaseVerdict:
     """The verdict of a case; each evidence is one of its trials, and every trial must keep every criterion.
 
     The case takes the worst of its required criteria. An unmet proof or a trial cut short keeps it
@@ -190,9 +188,7 @@ def _parts(known: Metric, measured: Sequence[Measurement]) -> list[tuple[Interva
         if len({len(one.parts) for one in measured}) == 1:
             columns = list(zip(*(one.parts for one in measured), strict=True))
         return [(hull(column), "") for column in columns]
-    return [
-        (part, one.notes[at] if one.notes else "") for one in measured for at, part in enumerate(one.parts)
-    ]
+    return [(part, one.notes[at] if one.notes else "") for one in measured for at, part in enumerate(one.parts)]
 
 
 def _several(missed: int, parts: int, status: Status) -> str:

@@ -79,5 +79,6 @@ def _unprovable(known: Metric, case: Case, criterion: Criterion) -> Iterator[str
         planned = ", ".join(f"{number} {name}" for name, number in sorted(case.load.items()))
         yield (
             f"the planned load ({planned}) cannot prove {criterion.metric} {criterion.op} {criterion.limit:g} "
-            f"{criterion.unit}".rstrip() + f": at best it shows [{best.low:.4g}, {best.high:.4g}]; plan more of it"
+            f"{criterion.unit}".rstrip()
+            + f": at best it shows [{best.low:.4g}, {best.high:.4g}]; plan more of it"
         )

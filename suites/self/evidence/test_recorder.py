@@ -115,6 +115,7 @@ for again in (lambda: recorder.append(record), recorder.flush, recorder.close):
 evidence = Evidence.load(Path(sys.argv[1]) / "evidence")
 assert written > 0 and len(evidence.facts) >= written, (written, len(evidence.facts))
 assert any("never closed" in sentence for sentence in evidence.torn), evidence.torn
+assert not any("the end is torn" in sentence for sentence in evidence.torn), "half a batch was left behind"
 """
 
 

@@ -43,6 +43,18 @@ def loaded_after(file: Path, content: bytes) -> Evidence:
     return Evidence.load(file.parent)
 
 
+def test_a_recording_that_is_not_closed_yet_is_read_and_says_so(tmp_path: Path) -> None:
+    with Recorder(tmp_path) as recorder:
+        recorder.append(Mark(5, "trial.began"))
+        recorder.flush()
+        evidence = Evidence.load(tmp_path)
+    assert [mark.name for mark in evidence.marks] == ["trial.began"]
+    assert evidence.torn == (
+        "marks.arrows: it stops without an end mark; a last batch may be lost",
+        "the recording was never closed: the harness was stopped while it recorded, or is still at it",
+    )
+
+
 @pytest.mark.parametrize("size", [0, 1, 8, 100])
 def test_a_file_cut_within_its_head_is_empty_and_torn(tmp_path: Path, size: int) -> None:
     with Recorder(tmp_path) as recorder:

@@ -74,6 +74,10 @@ class TestMissing:
         history = [*live(), *updates(SENT), *deliveries(range(1, 51)), stream_mark(50 * MS, end), SETTLED]
         assert ends("messages.missing", {**CLIENT}, history) == (0, 0)
 
+    def test_an_update_sent_in_the_last_moment_is_owed(self) -> None:
+        history = [*live(), *updates(SENT), *deliveries(range(1, 50)), stream_mark(50 * MS, "cancelled"), SETTLED]
+        assert ends("messages.missing", {**CLIENT}, history) == (1, 1)
+
     def test_nothing_is_owed_after_the_trial_settled(self) -> None:
         assert ends("messages.missing", {**CLIENT}, [*followed([*SENT]), *updates([300])]) == (0, 0)
 
