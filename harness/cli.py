@@ -14,7 +14,7 @@ from rich.table import Table
 from harness.record.errors import RecordError
 from harness.record.store import RunFolder, RunStore
 from harness.report.report import write_report
-from harness.report.terminal import summary_lines
+from harness.report.terminal import speaks_unicode, summary_lines
 from harness.session import judge_recorded
 from harness.spec.binding import bindings
 from harness.spec.case import Case
@@ -159,7 +159,9 @@ def _write_report(folder: RunFolder, known: Sequence[Case], specs: Path) -> Stan
 
 
 def _say(folder: RunFolder, known: Sequence[Case], standing: Standing, verdicts: dict[str, CaseVerdict]) -> None:
-    for line in summary_lines(standing, verdicts, known, Console().width, folder.path):
+    for line in summary_lines(
+        standing, verdicts, known, Console().width, folder.report_path, unicode=speaks_unicode(sys.stdout)
+    ):
         click.echo(line)
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from harness.evidence.recorder import RecorderError
+from harness.record.errors import RecordError
 from harness.session import CaseMissed, HarnessBroken, NfrSession, Options
 from harness.spec.case import Case
 from harness.spec.loader import SpecError
@@ -20,6 +22,8 @@ from harness.target.errors import TargetError
 Body = Callable[..., Coroutine[Any, Any, None]]
 
 ROOT = Path(__file__).resolve().parent.parent
+HARNESS_FAILED = 3
+"""Exit code when the harness itself cannot go on."""
 PROVIDED = ("trial", "stage", "venue", "connector")
 """What a body may ask for by parameter name; any other parameter is an ordinary pytest fixture."""
 
@@ -119,6 +123,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(known.group.value)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse before running: what could not be judged, and a target that cannot be had."""
     nfr = session.config.stash[_SESSION]
@@ -150,12 +155,14 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     nfr = pyfuncitem.config.stash[_SESSION]
     known: Case = nfr.cases[bound.case_id]
     fixtures = {name: pyfuncitem.funcargs[name] for name in bound.asks_for if name not in PROVIDED}
-    with asyncio.Runner() as runner:
-        runner.run(nfr.carry_out(known, bound.body, bound.asks_for, fixtures))
     try:
+        with asyncio.Runner() as runner:
+            runner.run(nfr.carry_out(known, bound.body, bound.asks_for, fixtures))
         nfr.judge(known)
     except CaseMissed as missed:
         pytest.fail(str(missed), pytrace=False)
+    except (HarnessBroken, RecordError, RecorderError) as broken:
+        pytest.exit(str(broken), returncode=HARNESS_FAILED)
     return True
 
 
@@ -167,13 +174,18 @@ def pytest_keyboard_interrupt(excinfo: pytest.ExceptionInfo[BaseException]) -> N
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Close the run and write its report."""
     nfr = session.config.stash.get(_SESSION, None)
-    if nfr is not None:
-        nfr.end(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
+    if nfr is None:
+        return
+    try:
+        nfr.end(interrupted=exitstatus in (pytest.ExitCode.INTERRUPTED, HARNESS_FAILED))
+    except RecordError as broken:
+        nfr.complaints.append(str(broken))
+        session.exitstatus = HARNESS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """The verdicts by group against acceptance.yaml, and where the report is."""
-    for line in config.stash[_SESSION].summary(terminalreporter._tw.fullwidth):
+    for line in config.stash[_SESSION].summary(terminalreporter._tw.fullwidth, terminalreporter._tw._file):
         terminalreporter.write_line(line)
 
 

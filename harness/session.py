@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import hashlib
 import logging
@@ -10,17 +11,18 @@ import traceback
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from harness.evidence.clock import now_ns
 from harness.evidence.evidence import Evidence
 from harness.evidence.recorder import Recorder, RecorderError
+from harness.evidence.records import Record
 from harness.record.errors import RecordError
 from harness.record.host import git_state, this_host
 from harness.record.run import RunInfo
 from harness.record.store import RunFolder, RunStore
 from harness.report.report import write_report
-from harness.report.terminal import summary_lines
+from harness.report.terminal import speaks_unicode, summary_lines
 from harness.spec.acceptance import Acceptance
 from harness.spec.binding import bindings, mismatches
 from harness.spec.case import Case
@@ -68,6 +70,26 @@ class Options:
     command: tuple[str, ...]
 
 
+class _Sink:
+    """Where everybody records. A recording that fails ends the case once, instead of raising in every callback."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._case = asyncio.current_task()
+        self._loop = asyncio.get_running_loop()
+        self.failure: RecorderError | None = None
+
+    def __call__(self, record: Record) -> None:
+        if self.failure is not None:
+            return
+        try:
+            self._recorder.append(record)
+        except RecorderError as failure:
+            self.failure = failure
+            if self._case is not None:
+                self._loop.call_soon_threadsafe(self._case.cancel)
+
+
 @dataclass(eq=False)
 class NfrSession:
     """`prepare` loads the specs, `begin` opens the run, `carry_out` and `judge` do a case, `end` closes the run."""
@@ -77,6 +99,8 @@ class NfrSession:
     acceptance: Acceptance
     verdicts: dict[str, CaseVerdict] = field(default_factory=dict)
     folder: RunFolder | None = None
+    complaints: list[str] = field(default_factory=list)
+    """What the shell has to say at the end."""
     _profile: Profile | None = None
     _launcher: LauncherFactory | None = None
     _swept: tuple[str, ...] = ()
@@ -153,10 +177,11 @@ class NfrSession:
             target=profile.name,
             plan_digest=_plan_digest(case, self.options.seed),
         )
-        trial = Trial(recorder.append, profile, folder.evidence_path(case.id, 1))
+        sink = _Sink(recorder)
+        trial = Trial(sink, profile, folder.evidence_path(case.id, 1))
         trial.mark("trial.began")
         try:
-            launcher = launchers.make(folder.info.id, folder.log_path, recorder.append)
+            launcher = launchers.make(folder.info.id, folder.log_path, sink)
             labels = Tag.of(folder.info.id).environment()
             async with asyncio.timeout(max(SHORTEST_LIMIT_S, SLOWEST * case.estimate_s)):
                 async with Stage(trial, launcher, profile, self.options.seed, labels) as stage:
@@ -173,16 +198,19 @@ class NfrSession:
         except (TargetError, ControlError) as failed:
             trial.mark("trial.error", reason=str(failed))
         except (asyncio.CancelledError, KeyboardInterrupt):
+            if sink.failure is not None:
+                raise HarnessBroken(str(sink.failure)) from None
             trial.mark("trial.error", reason="interrupted")
             raise
-        except RecorderError as full:
-            raise HarnessBroken(str(full)) from None
         except Exception as broken:  # noqa: BLE001  whatever a body raises is evidence, with its place in the log
             _log_traceback(folder, case, broken)
             trial.mark("trial.error", reason=f"{type(broken).__name__}: {broken}")
         finally:
             trial.mark("trial.ended")
-            recorder.close()
+            with contextlib.suppress(RecorderError):  # the sink has seen it
+                recorder.close()
+        if sink.failure is not None:
+            raise HarnessBroken(str(sink.failure))
 
     def judge(self, case: Case) -> CaseVerdict:
         """Judge what was recorded, save the verdict. CaseMissed with the explanation unless it is a pass."""
@@ -206,11 +234,14 @@ class NfrSession:
         """The verdicts so far against acceptance.yaml."""
         return assess(tuple(self.cases.values()), self.verdicts, self.acceptance)
 
-    def summary(self, width: int) -> list[str]:
+    def summary(self, width: int, stream: TextIO) -> list[str]:
         """Verdicts by group and the report's path, for the terminal."""
         if self.folder is None:
             return []
-        return summary_lines(self.standing(), self.verdicts, tuple(self.cases.values()), width, self.folder.path)
+        known = tuple(self.cases.values())
+        report, unicode = self.folder.report_path, speaks_unicode(stream)
+        lines = summary_lines(self.standing(), self.verdicts, known, width, report, unicode=unicode)
+        return [*lines, *(f"nfr: {complaint}" for complaint in self.complaints)]
 
     def _running(self) -> tuple[RunFolder, Profile, LauncherFactory]:
         if self.folder is None or self._profile is None or self._launcher is None:

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 START_LIMIT_S = 60.0
 WARM_UP_LIMIT_S = 15.0
-AT_REST = ("connector.runtime_units", "connector.descriptors", "connector.sockets")
+AT_REST = (
+    "connector.runtime_units",
+    "connector.descriptors",
+    "connector.sockets",
+    "venue.sockets",
+    "venue.subscriptions",
+)
 
 
 class Connector:
@@ -66,7 +72,7 @@ class Connector:
     async def baseline(self, name: str = "baseline") -> None:
         """Wait until the probes are at rest, then mark the baseline that later readings are held against."""
         await self.stage.at_rest(*AT_REST)
-        self.stage.mark_baseline(name, *AT_REST, "venue.subscriptions")
+        self.stage.mark_baseline(name, *AT_REST)
 
     async def record_health(self) -> None:
         """Facts connector.alive and connector.serving, as they are now."""

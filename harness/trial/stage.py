@@ -22,9 +22,10 @@ from harness.trial.probes import PERIOD_S, Sampler, venue_readings
 from harness.trial.trial import CutShort, Trial
 from harness.venue.control import VenueControl
 
-REST_LIMIT_S = 10.0
-REST_ROUNDS = 5
-"""A probe is at rest when its last readings, this many, are equal."""
+REST_S = 5.5
+"""A probe is at rest when its readings did not change for so long: longer than a service may take to give things back,
+else the baseline still holds what an earlier client left behind and hides as much of a leak."""
+REST_LIMIT_S = 30.0
 
 
 def credentials_of(seed: int, exchange: str) -> Credentials:
@@ -115,14 +116,14 @@ class Stage:
             self.trial.record(fact)
 
     async def at_rest(self, *probes: str, limit_s: float = REST_LIMIT_S) -> None:
-        """Wait until the probes' newest readings are all equal, or `limit_s` is over: then the evidence tells."""
+        """Wait until no probe has changed for REST_S, or `limit_s` is over: then the evidence tells."""
         end_s = monotonic_s() + limit_s
+        rounds = round(REST_S / PERIOD_S)
         taken = {probe: len(self.sampler.latest.get(probe, ())) for probe in probes}
         while monotonic_s() < end_s:
-            await self.trial.observe(0.1)
-            newest = {probe: self.sampler.latest.get(probe, [])[taken[probe] :][-REST_ROUNDS:] for probe in probes}
-            seen = [values for probe, values in newest.items() if self.sampler.latest.get(probe)]
-            if seen and all(len(values) == REST_ROUNDS and len(set(values)) == 1 for values in seen):
+            await self.trial.observe(PERIOD_S / 2)
+            newest = [self.sampler.latest[probe][taken[probe] :][-rounds:] for probe in probes if taken[probe]]
+            if newest and all(len(values) == rounds and len(set(values)) == 1 for values in newest):
                 return
 
     async def back_at(self, baseline: str, limit_s: float) -> None:

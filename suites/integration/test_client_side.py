@@ -73,7 +73,7 @@ async def test_client_reconnects_after_connector_restart(
         await venue.move_balance()
         await connector.restart()
         await trial.resume(*streams)
-        await trial.until(lambda: survivor.reconciled is not None, 30, "reconciling after the reconnect")
+        await trial.until(lambda: bool(survivor.reconciled), 30, "reconciling after the reconnect")
         trial.watch_subscriptions(*streams)
         async for _ in trial.paced("account", "positions", times=10):
             await venue.move_positions(["BTCUSDT"])
