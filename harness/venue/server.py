@@ -13,6 +13,7 @@ from typing import cast
 
 from aiohttp import WSMsgType, web
 
+from harness.venue.core.disturbances import FIELD_HOWS, reformed
 from harness.venue.core.faults import Fault, FaultKind, Scope
 from harness.venue.core.hub import PING, PONG, Socket, frame
 from harness.venue.core.refusal import Reason
@@ -114,7 +115,8 @@ class VenueServer:
         subject = f"{call.method} {call.path}"
         instead = await self._before(request, where, subject)
         if instead is None:
-            reply = dialect.answer(call)
+            faults.request = where
+            reply = self._reformed(dialect.answer(call), where, subject)
             late = self._fires(FaultKind.DELAY, where, subject, ("after",))
             if late is not None:
                 await asyncio.sleep(min(late.knob.delay_s, HANG_S))
@@ -162,6 +164,12 @@ class VenueServer:
         code, after_s = status.knob.status or 500, status.knob.retry_after_s
         page = Reply(code, b"{}") if status.knob.how == "json" else _page(code)
         return page if after_s is None else replace(page, headers={"Retry-After": str(after_s)})
+
+    def _reformed(self, reply: Reply, where: Scope, subject: str) -> Reply:
+        form = self._venue.faults.fires(FaultKind.FIELD_FORM, where, subject, FIELD_HOWS)
+        if form is None:
+            return reply
+        return replace(reply, body=reformed(reply.body.decode(), form.knob.message, form.knob.how or "number").encode())
 
     def _fires(self, kind: FaultKind, where: Scope, subject: str, hows: tuple[str, ...]) -> Fault | None:
         return self._venue.faults.fires(kind, where, subject, hows)

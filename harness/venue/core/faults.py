@@ -55,6 +55,15 @@ class FaultKind(StrEnum):
     """A WebSocket login is refused, with `code` or the venue's usual one."""
     REFUSE_SUBSCRIBE = "refuse_subscribe"
     """A subscription is refused, with `code` or the venue's usual one; nothing is subscribed."""
+    BATCH_ITEMS = "batch_items"
+    """The answer to a batch has an item too many, one too few, or another order; or every second item fails."""
+    FIELD_FORM = "field_form"
+    """The field named by `message`, in replies and events, has another JSON type, a fraction or none; or order ids are
+    spelled the other way the venue has."""
+    BARE_DELTA = "bare_delta"
+    """Price events carry only what the venue must send, even without the last price."""
+    OBSERVE_SIGNATURE = "observe_signature"
+    """A wrong signature is accepted, and each one counts as a firing."""
 
 
 HOWS: dict[FaultKind, tuple[str, ...]] = {
@@ -67,9 +76,11 @@ HOWS: dict[FaultKind, tuple[str, ...]] = {
     FaultKind.DELAY: ("before", "after"),
     FaultKind.EOF_AFTER_ACCEPT: ("close", "reset"),
     FaultKind.EXPIRE_LISTEN_KEY: ("event", "no_event"),
+    FaultKind.BATCH_ITEMS: ("partly_failed", "one_more", "one_less", "reordered"),
+    FaultKind.FIELD_FORM: ("number", "string", "fraction", "whole", "other_id"),
 }
 """Variants of a kind, the default first (native_error has none by default); a kind that is not listed has none."""
-EVENT_KINDS = (FaultKind.SILENCE, FaultKind.LOSE, FaultKind.DUPLICATE, FaultKind.REORDER)
+EVENT_KINDS = (FaultKind.SILENCE, FaultKind.LOSE, FaultKind.DUPLICATE, FaultKind.REORDER, FaultKind.FIELD_FORM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +143,8 @@ class Knob:
             raise ValueError(f"fault {self.kind}: times must not be negative")
         if self.kind is FaultKind.NATIVE_ERROR and not (self.code or self.how):
             raise ValueError("fault native_error: say which code, or which reason as how, for example how='rate limit'")
+        if self.kind is FaultKind.FIELD_FORM and not self.message and self.how != "other_id":
+            raise ValueError("fault field_form: say which field as message, for example message='orderId'")
 
 
 @dataclass(slots=True)
@@ -172,6 +185,8 @@ class Faults:
         self._standing: dict[FaultKind, list[Fault]] = {}
         self.all: list[Fault] = []
         self.firings: deque[Firing] = deque(maxlen=FIRINGS_KEPT)
+        self.request = Scope()
+        """Where the request that is being carried out came in."""
 
     def set(self, knob: Knob) -> Fault:
         """From now (or `after_s` later) on it may fire."""
@@ -229,6 +244,10 @@ class Faults:
             self.fired(fault, subject or where.path or where.channel)
             return fault
         return None
+
+    def fires_here(self, kind: FaultKind, hows: tuple[str, ...] = ()) -> Fault | None:
+        """The same for the request that is being carried out."""
+        return self.fires(kind, self.request, f"{self.request.method} {self.request.path}", hows)
 
     def fired(self, fault: Fault, subject: str) -> None:
         """Log one firing."""

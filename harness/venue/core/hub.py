@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from harness.venue.core.faults import FaultKind, Faults, Scope
+from harness.venue.core.disturbances import FIELD_HOWS, reformed
+from harness.venue.core.faults import Fault, FaultKind, Faults, Scope
 from harness.venue.core.meters import Meters
 
 TEXT, CLOSE, PONG, PING = 0x1, 0x8, 0xA, 0x9
@@ -171,25 +172,34 @@ class Hub:
         sockets = self._subscribers.get(channel)
         if not sockets:
             return
-        data = frame(TEXT, text.encode())
         if self._faults.standing_on_events():
-            data = self._disturbed(channel, data, streams, symbol, next(iter(sockets.values())))
+            data = self._disturbed(channel, text, streams, symbol, next(iter(sockets.values())))
             if not data:
                 return
+        else:
+            data = frame(TEXT, text.encode())
         for socket in list(sockets.values()):
             socket.write(data)
         self._meters.frames_sent += len(sockets)
 
-    def _disturbed(self, channel: Channel, data: bytes, streams: tuple[str, ...], symbol: str, first: Socket) -> bytes:
+    def _disturbed(self, channel: Channel, text: str, streams: tuple[str, ...], symbol: str, first: Socket) -> bytes:
         # A scope names either the venue's channel or the core's stream, whichever its author knows.
         wheres = [
             Scope(first.path, "", name, first.key, symbol or channel.symbol, first.kind)
             for name in (channel.name, *streams)
         ]
 
-        def bites(kind: FaultKind) -> bool:
-            return any(self._faults.fires(kind, where, f"{channel.name} {where.symbol}") for where in wheres)
+        def bite(kind: FaultKind, hows: tuple[str, ...] = ()) -> Fault | None:
+            found = (self._faults.fires(kind, where, f"{channel.name} {where.symbol}", hows) for where in wheres)
+            return next((fault for fault in found if fault is not None), None)
 
+        def bites(kind: FaultKind) -> bool:
+            return bite(kind) is not None
+
+        form = bite(FaultKind.FIELD_FORM, FIELD_HOWS)
+        if form is not None:
+            text = reformed(text, form.knob.message, form.knob.how or "number")
+        data = frame(TEXT, text.encode())
         if bites(FaultKind.SILENCE) or bites(FaultKind.LOSE):
             return b""
         if bites(FaultKind.DUPLICATE):
