@@ -25,6 +25,8 @@ MAX_FRAME_BYTES = 1024 * 1024
 HANG_S = 600.0
 """What never answers still ends some day."""
 SWEEP_S = 5.0
+NO_IDLE_CUT = "idle cut-off timers"
+"""The lenient row that switches them off."""
 HTML = b"<html><head><title>%d</title></head><body><h1>%d</h1></body></html>"
 
 
@@ -237,7 +239,7 @@ class VenueServer:
                 pinged_s = time.monotonic()
                 for socket in list(self._venue.hub.sockets.values()):
                     socket.write(frame(PING, str(self._venue.exchange.now_ms()).encode()))
-            if self._dialect.idle_cut_s and not self._venue.lenient:
+            if self._dialect.idle_cut_s and not self._venue.allows(NO_IDLE_CUT):
                 since_ns = time.time_ns() - int(self._dialect.idle_cut_s * 1e9)
                 for socket in list(self._venue.hub.sockets.values()):
                     if socket.last_heard_ns < since_ns:

@@ -48,6 +48,11 @@ class Venue:
         """This host's Unix time; the venue's own clock, which a fault may shift, is exchange.now_ms."""
         return time.time_ns()
 
+    def allows(self, row: str) -> bool:
+        """Whether a row of the lenient profile holds: as the profile says unless a knob switched it."""
+        switched = self.faults.row(row)
+        return self.lenient if switched is None else switched
+
     def key(self, key: str) -> ApiKey:
         """Refused when nobody has this key."""
         found = self._keys.get(key)

@@ -64,6 +64,8 @@ class FaultKind(StrEnum):
     """Price events carry only what the venue must send, even without the last price."""
     OBSERVE_SIGNATURE = "observe_signature"
     """A wrong signature is accepted, and each one counts as a firing."""
+    LENIENT_ROW = "lenient_row"
+    """One row of what the lenient profile adds, named by `message`, is on or off whatever the profile."""
 
 
 HOWS: dict[FaultKind, tuple[str, ...]] = {
@@ -78,6 +80,7 @@ HOWS: dict[FaultKind, tuple[str, ...]] = {
     FaultKind.EXPIRE_LISTEN_KEY: ("event", "no_event"),
     FaultKind.BATCH_ITEMS: ("partly_failed", "one_more", "one_less", "reordered"),
     FaultKind.FIELD_FORM: ("number", "string", "fraction", "whole", "other_id"),
+    FaultKind.LENIENT_ROW: ("on", "off"),
 }
 """Variants of a kind, the default first (native_error has none by default); a kind that is not listed has none."""
 EVENT_KINDS = (FaultKind.SILENCE, FaultKind.LOSE, FaultKind.DUPLICATE, FaultKind.REORDER, FaultKind.FIELD_FORM)
@@ -145,6 +148,8 @@ class Knob:
             raise ValueError("fault native_error: say which code, or which reason as how, for example how='rate limit'")
         if self.kind is FaultKind.FIELD_FORM and not self.message and self.how != "other_id":
             raise ValueError("fault field_form: say which field as message, for example message='orderId'")
+        if self.kind is FaultKind.LENIENT_ROW and not self.message:
+            raise ValueError("fault lenient_row: say which row as message, for example message='client order id key'")
 
 
 @dataclass(slots=True)
@@ -243,6 +248,14 @@ class Faults:
                 continue
             self.fired(fault, subject or where.path or where.channel)
             return fault
+        return None
+
+    def row(self, name: str) -> bool | None:
+        """Whether a lenient row was switched on or off; None when nobody touched it."""
+        now_ns = self._now_ns()
+        for fault in reversed(self._standing.get(FaultKind.LENIENT_ROW, ())):
+            if fault.knob.message == name and fault.stands(now_ns):
+                return fault.knob.how != "off"
         return None
 
     def fires_here(self, kind: FaultKind, hows: tuple[str, ...] = ()) -> Fault | None:
