@@ -8,14 +8,17 @@ import json
 from typing import Any
 
 from harness.venue.core.events import Event
+from harness.venue.core.faults import FaultKind
 from harness.venue.core.hub import Socket
 from harness.venue.core.keys import ApiKey
 from harness.venue.core.orders import Status
 from harness.venue.core.refusal import Reason, Refused
+from harness.venue.dialects.bybit_account import AccountCalls
+from harness.venue.dialects.bybit_answers import Result
 from harness.venue.dialects.bybit_errors import STATUS, spelled
 from harness.venue.dialects.bybit_market import PublicCalls
 from harness.venue.dialects.bybit_params import Params
-from harness.venue.dialects.bybit_rest import PrivateCalls, Result
+from harness.venue.dialects.bybit_rest import OrderCalls
 from harness.venue.dialects.bybit_views import Views
 from harness.venue.dialects.bybit_ws import Streams
 from harness.venue.dialects.dialect import Call, Reply
@@ -27,6 +30,8 @@ AHEAD_MS = 1000
 PLACE_PATHS = ("/v5/order/create", "/v5/order/create-batch")
 KEY_HEADER, SIGN_HEADER, TIME_HEADER = "X-BAPI-API-KEY", "X-BAPI-SIGN", "X-BAPI-TIMESTAMP"
 WINDOW_HEADER = "X-BAPI-RECV-WINDOW"
+EMPTY_PAYLOAD_ROW = "bybit GET signature"
+"""Lenient: a GET may be signed over an empty payload instead of its query."""
 
 
 class Bybit:
@@ -42,9 +47,9 @@ class Bybit:
         self._exchange = venue.exchange
         self._exchange.books_would_take = True
         self._exchange.unfilled_status = Status.CANCELED
-        views = Views(venue.exchange, numeric_ids=venue.lenient)
+        views = Views(venue)
         self._public = PublicCalls(venue).routes
-        self._private = PrivateCalls(venue, views).routes
+        self._private = OrderCalls(venue, views).routes | AccountCalls(venue, views).routes
         self._streams = Streams(venue, views)
         venue.exchange.listeners.append(self.emitted)
 
@@ -139,8 +144,10 @@ class Bybit:
         payload = call.body if call.method == "POST" else call.query.encode("utf-8", "surrogateescape")
         if _signs(key, head + payload, given):
             return
-        if call.method == "GET" and self._venue.lenient and _signs(key, head, given):
-            self._venue.meters.lenient_uses["bybit GET signature"] += 1
+        if call.method == "GET" and self._venue.allows(EMPTY_PAYLOAD_ROW) and _signs(key, head, given):
+            self._venue.meters.lenient_uses[EMPTY_PAYLOAD_ROW] += 1
+            return
+        if self._venue.faults.fires_here(FaultKind.OBSERVE_SIGNATURE) is not None:
             return
         raise Refused(Reason.BAD_SIGNATURE)
 

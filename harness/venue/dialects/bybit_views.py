@@ -7,14 +7,18 @@ from typing import Any
 
 from harness.venue.core.account import Account, Position
 from harness.venue.core.decimals import ZERO, canonical, fixed, money
-from harness.venue.core.exchange import MAKER_FEE, TAKER_FEE, Exchange
+from harness.venue.core.exchange import MAKER_FEE, TAKER_FEE
+from harness.venue.core.faults import FaultKind, Scope
 from harness.venue.core.instruments import Instrument
 from harness.venue.core.market import FUNDING_PERIOD_MS, Market
 from harness.venue.core.orders import Fill, Force, Kind, Order, Side, Status
-from harness.venue.dialects.bybit_ids import uuid_of
+from harness.venue.dialects.bybit_ids import number_of, uuid_of
 from harness.venue.dialects.liquidation import liquidation_price
+from harness.venue.venue import Venue
 
 Json = dict[str, Any]
+NUMERIC_ROW = "bybit orderId"
+MAX_DIGITS = 19
 SIDES = {Side.BUY: "Buy", Side.SELL: "Sell"}
 KINDS = {Kind.LIMIT: "Limit", Kind.MARKET: "Market"}
 FORCES = {Force.GTC: "GTC", Force.IOC: "IOC", Force.FOK: "FOK", Force.GTX: "PostOnly"}
@@ -45,23 +49,40 @@ def usdt(value: Decimal) -> str:
 
 
 class Views:
-    """Renders for one venue; `numeric_ids`: order ids as numeric strings instead of UUIDs."""
+    """Renders for one venue."""
 
-    def __init__(self, exchange: Exchange, *, numeric_ids: bool) -> None:
-        self._exchange = exchange
-        self._numeric_ids = numeric_ids
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+        self._exchange = venue.exchange
+        self._numbers_told = False
+        """Ids went out as numbers, so they are understood when they come back."""
 
-    def order_id(self, number: int) -> str:
-        """As clients see it."""
-        return str(number) if self._numeric_ids else uuid_of(number)
+    def order_id(self, number: int, where: Scope | None = None) -> str:
+        """As clients see it at `where`, by default in the answer to the request that is being carried out."""
+        faults = self._venue.faults
+        numeric = self._venue.allows(NUMERIC_ROW)
+        if faults.standing:
+            place = where or faults.request
+            numeric ^= faults.fires(FaultKind.FIELD_FORM, place, f"order {number}", ("other_id",)) is not None
+        self._numbers_told |= numeric
+        return str(number) if numeric else uuid_of(number)
 
-    def order(self, one: Order) -> Json:
+    def number_of(self, text: str) -> int | None:
+        """The order that a client names, None when the text names none."""
+        if text.isascii() and text.isdigit() and len(text) < MAX_DIGITS:
+            if self._venue.allows(NUMERIC_ROW):
+                self._venue.meters.lenient_uses[NUMERIC_ROW] += 1
+                return int(text)
+            return int(text) if self._numbers_told else None
+        return number_of(text)
+
+    def order(self, one: Order, where: Scope | None = None) -> Json:
         """ORDER."""
         instrument, ticket = one.instrument, one.ticket
         leaves = one.remaining if one.status.is_open else ZERO
         return {
             "symbol": one.symbol,
-            "orderId": self.order_id(one.order_id),
+            "orderId": self.order_id(one.order_id, where),
             "orderLinkId": one.client_id,
             "orderType": KINDS[ticket.kind],
             "side": SIDES[ticket.side],
@@ -105,7 +126,7 @@ class Views:
             "smpOrderId": "",
         }
 
-    def fill(self, one: Fill, order: Order | None) -> Json:
+    def fill(self, one: Fill, order: Order | None, where: Scope | None = None) -> Json:
         """One of execution/list; `order` None when it was forgotten already."""
         instrument = self._exchange.markets[one.symbol].instrument
         leaves = ZERO
@@ -115,7 +136,7 @@ class Views:
         return {
             "symbol": one.symbol,
             "execId": uuid_of(one.trade_id),
-            "orderId": self.order_id(one.order_id),
+            "orderId": self.order_id(one.order_id, where),
             "orderLinkId": order.client_id if order is not None else "",
             "orderPrice": price(order.ticket.price, instrument) if order is not None and order.ticket.price else "0",
             "orderQty": qty(order.ticket.qty, instrument) if order is not None else "0",

@@ -183,13 +183,19 @@ class Streams:
             kind, _, variant = channel.name.partition(".")
             topic = f"{channel.name}.{symbol}"
             if kind == "tickers":
-                self._hub.publish(channel, events.ticker_moved(topic, event, with_last=True), ("prices",), symbol)
+                text = events.ticker_moved(topic, event, with_last=not self._bare(symbol))
+                self._hub.publish(channel, text, ("prices",), symbol)
             elif kind == "kline":
                 self._hub.publish(channel, events.kline(topic, event, INTERVALS[variant]), ("klines",), symbol)
             elif kind == "publicTrade":
                 self._hub.publish(channel, events.trade(topic, event), (), symbol)
             else:
                 self._book_changed(channel, event.t_ms)
+
+    def _bare(self, symbol: str) -> bool:
+        faults = self._venue.faults
+        wheres = [Scope(channel=name, symbol=symbol, sockets="public") for name in ("tickers", "prices")]
+        return any(faults.fires(FaultKind.BARE_DELTA, where, f"tickers {symbol}") for where in wheres)
 
     def _book_changed(self, channel: Channel, t_ms: int) -> None:
         market = self._exchange.markets[channel.symbol]
@@ -201,14 +207,17 @@ class Streams:
         symbol = event.market.instrument.symbol
         for channel in self._hub.wanted(symbol):
             if channel.name == "tickers":
-                text = events.funding_moved(f"tickers.{symbol}", event.market, event.t_ms, with_last=True)
+                bare = self._bare(symbol)
+                text = events.funding_moved(f"tickers.{symbol}", event.market, event.t_ms, with_last=not bare)
                 self._hub.publish(channel, text, ("funding",), symbol)
 
     def _order_changed(self, event: OrderChanged) -> None:
         order, fill, account = event.order, event.fill, event.account.name
-        self._to_user(account, "order", lambda: self._views.order(order), event.t_ms, order.symbol)
+        where = Scope(channel="orders", symbol=order.symbol, sockets="private")
+        self._to_user(account, "order", lambda: self._views.order(order, where), event.t_ms, order.symbol)
         if fill is not None:
-            self._to_user(account, "execution", lambda: self._views.fill(fill, order), event.t_ms, order.symbol)
+            told = partial(self._views.fill, fill, order, where)
+            self._to_user(account, "execution", told, event.t_ms, order.symbol)
         for channel in self._hub.wanted(order.symbol):
             if channel.name.startswith("orderbook"):
                 self._book_changed(channel, event.t_ms)
