@@ -59,7 +59,7 @@ class FaultKind(StrEnum):
     """The answer to a batch has an item too many, one too few, or another order; or every second item fails."""
     FIELD_FORM = "field_form"
     """The field named by `message`, in replies and events, has another JSON type, a fraction or none; or order ids are
-    spelled the other way the venue has."""
+    spelled the other way the venue has; or the refusal of an order comes under the code of success."""
     BARE_DELTA = "bare_delta"
     """Price events carry only what the venue must send, even without the last price."""
     OBSERVE_SIGNATURE = "observe_signature"
@@ -79,7 +79,7 @@ HOWS: dict[FaultKind, tuple[str, ...]] = {
     FaultKind.EOF_AFTER_ACCEPT: ("close", "reset"),
     FaultKind.EXPIRE_LISTEN_KEY: ("event", "no_event"),
     FaultKind.BATCH_ITEMS: ("partly_failed", "one_more", "one_less", "reordered"),
-    FaultKind.FIELD_FORM: ("number", "string", "fraction", "whole", "other_id"),
+    FaultKind.FIELD_FORM: ("number", "string", "fraction", "whole", "other_id", "success_code"),
     FaultKind.LENIENT_ROW: ("on", "off"),
 }
 """Variants of a kind, the default first (native_error has none by default); a kind that is not listed has none."""
@@ -146,7 +146,7 @@ class Knob:
             raise ValueError(f"fault {self.kind}: times must not be negative")
         if self.kind is FaultKind.NATIVE_ERROR and not (self.code or self.how):
             raise ValueError("fault native_error: say which code, or which reason as how, for example how='rate limit'")
-        if self.kind is FaultKind.FIELD_FORM and not self.message and self.how != "other_id":
+        if self.kind is FaultKind.FIELD_FORM and not self.message and self.how not in ("other_id", "success_code"):
             raise ValueError("fault field_form: say which field as message, for example message='orderId'")
         if self.kind is FaultKind.LENIENT_ROW and not self.message:
             raise ValueError("fault lenient_row: say which row as message, for example message='client order id key'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -66,6 +67,8 @@ class Socket:
     """Dialect's own: events travel inside an envelope."""
     listen_key: str = ""
     """Dialect's own: the temporary key this socket listens by."""
+    sent_counts: bool = False
+    """Dialect's own: what is sent keeps it from being idle as well as what is heard."""
     channels: set[Channel] = field(default_factory=set)
     black_holed: bool = False
     frames: int = 0
@@ -87,6 +90,8 @@ class Socket:
             self.end("reset")
             return
         self.frames += 1
+        if self.sent_counts:
+            self.last_heard_ns = time.time_ns()
         self.wire.write(data)
 
     def end(self, how: str, code: int = 1001) -> None:
