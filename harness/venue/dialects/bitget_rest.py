@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.venue.core.account import Account
 from harness.venue.core.decimals import ZERO
+from harness.venue.core.disturbances import batch_fault, batch_rows, item_fails
 from harness.venue.core.orders import Force, Kind, Order, Side, Ticket
 from harness.venue.core.refusal import Reason, Refused
 from harness.venue.dialects import bitget_params as asked
@@ -92,14 +93,17 @@ class PrivateCalls:
     def _each(self, items: list[Params], act: Callable[[Params], Any]) -> Any:
         done: list[Any] = []
         failed: list[Any] = []
-        for item in items:
+        how = batch_fault(self._venue.faults)
+        for index, item in enumerate(items):
             try:
+                if item_fails(how, index):
+                    raise Refused(Reason.OVERLOADED)
                 done.append(act(item))
             except Refused as refused:
                 code, _, message = spelled(refused)
                 given = {name: _shown(item, name) for name in ("orderId", "clientOid")}
                 failed.append({**given, "errorMsg": message, "errorCode": str(code)})
-        return {"successList": done, "failureList": failed}
+        return {"successList": batch_rows(done, how), "failureList": failed}
 
     # -- cancelling -----------------------------------------------------------------------------
 
