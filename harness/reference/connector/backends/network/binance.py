@@ -11,6 +11,16 @@ from grpc import StatusCode
 
 from harness.reference.connector.backends.backend import Topic
 from harness.reference.connector.backends.network.account_state import account_message, position_message
+from harness.reference.connector.backends.network.binance_objects import (
+    SIDES,
+    STATUSES,
+    TYPES,
+    account_position,
+    account_update,
+    candle,
+    order_update,
+    risk_position,
+)
 from harness.reference.connector.backends.network.dialect import (
     AccountSnapshot,
     Native,
@@ -21,22 +31,10 @@ from harness.reference.connector.backends.network.dialect import (
 from harness.reference.connector.backends.network.native import rehosted
 from harness.reference.connector.backends.network.symbols import SETTLE, Symbols
 from harness.reference.connector.decimals import timestamp, wire
-from harness.wire.opensqt.market_maker.v1 import events_pb2 as events
 from harness.wire.opensqt.market_maker.v1 import resources_pb2 as resources
 from harness.wire.opensqt.market_maker.v1 import types_pb2 as types
 
 PRICE_CHANNEL = "miniTicker"
-SIDES = {"BUY": types.ORDER_SIDE_BUY, "SELL": types.ORDER_SIDE_SELL}
-TYPES = {"LIMIT": types.ORDER_TYPE_LIMIT, "MARKET": types.ORDER_TYPE_MARKET}
-STATUSES = {
-    "NEW": types.ORDER_STATUS_NEW,
-    "PARTIALLY_FILLED": types.ORDER_STATUS_PARTIALLY_FILLED,
-    "FILLED": types.ORDER_STATUS_FILLED,
-    "CANCELED": types.ORDER_STATUS_CANCELED,
-    "REJECTED": types.ORDER_STATUS_REJECTED,
-    "EXPIRED": types.ORDER_STATUS_EXPIRED,
-    "EXPIRED_IN_MATCH": types.ORDER_STATUS_EXPIRED,
-}
 
 
 class Binance:
@@ -111,7 +109,7 @@ class Binance:
             available=str(raw["availableBalance"]),
             order_margin=Decimal(str(raw.get("totalOpenOrderInitialMargin") or 0)),
             maintenance_margin=str(raw.get("totalMaintMargin") or ""),
-            positions=tuple(_account_position(one) for one in symbols if Decimal(str(one.get("positionAmt") or 0))),
+            positions=tuple(account_position(one) for one in symbols if Decimal(str(one.get("positionAmt") or 0))),
             leverage_of={str(one["symbol"]): int(one.get("leverage") or 0) for one in symbols},
         )
 
@@ -125,7 +123,7 @@ class Binance:
     async def positions(self, native: Native, venue_id: str) -> Sequence[PositionState]:
         """GET /fapi/v2/positionRisk: v3 leaves leverage and margin type out."""
         rows = await native.fapiPrivateV2GetPositionRisk({"symbol": venue_id} if venue_id else {})
-        return [_risk_position(row) for row in rows if Decimal(str(row.get("positionAmt") or 0))]
+        return [risk_position(row) for row in rows if Decimal(str(row.get("positionAmt") or 0))]
 
     async def balance(self, native: Native, asset: str) -> str:
         """The wallet balance among the account's assets."""
@@ -200,13 +198,13 @@ class Binance:
         if event == "24hrMiniTicker":
             into.price(symbols.of_id(frame["s"]), frame["c"], frame["E"])
         elif event == "kline":
-            into.candle(frame["k"]["i"], _candle(frame["k"], symbols))
+            into.candle(frame["k"]["i"], candle(frame["k"], symbols))
         elif event == "markPriceUpdate":
             into.funding(symbols.of_id(frame["s"]), frame["r"], int(frame["T"]), int(frame["E"]))
         elif event == "ORDER_TRADE_UPDATE":
-            into.order(_order_update(frame, symbols))
+            into.order(order_update(frame, symbols))
         elif event == "ACCOUNT_UPDATE":
-            _account_update(frame, symbols, into)
+            account_update(frame, symbols, into)
         elif event == "listenKeyExpired":
             into.private_over("the listen key expired")
         elif event is None and "id" in frame and "error" not in frame:
@@ -215,97 +213,3 @@ class Binance:
         else:
             return False
         return True
-
-
-def _account_position(raw: Raw) -> PositionState:
-    return PositionState(
-        symbol=str(raw["symbol"]),
-        size=str(raw["positionAmt"]),
-        entry_price=str(raw.get("entryPrice") or ""),
-        unrealised=str(raw.get("unrealizedProfit") or raw.get("unRealizedProfit") or ""),
-        margin_type="isolated" if raw.get("isolated") in (True, "true") else "cross",
-        isolated_margin=str(raw.get("isolatedWallet") or ""),
-        leverage=int(raw.get("leverage") or 0),
-        mark_price=str(raw.get("markPrice") or ""),
-        updated_ms=int(raw.get("updateTime") or 0),
-    )
-
-
-def _risk_position(raw: Raw) -> PositionState:
-    return PositionState(
-        symbol=str(raw["symbol"]),
-        size=str(raw["positionAmt"]),
-        entry_price=str(raw.get("entryPrice") or ""),
-        unrealised=str(raw.get("unRealizedProfit") or ""),
-        margin_type=str(raw.get("marginType") or "cross"),
-        isolated_margin=str(raw.get("isolatedMargin") or ""),
-        leverage=int(raw.get("leverage") or 0),
-        mark_price=str(raw.get("markPrice") or ""),
-        liquidation_price=str(raw.get("liquidationPrice") or ""),
-        updated_ms=int(raw.get("updateTime") or 0),
-    )
-
-
-def _candle(raw: Raw, symbols: Symbols) -> resources.Candle:
-    return resources.Candle(
-        symbol=symbols.of_id(raw["s"]),
-        open=wire(raw["o"]),
-        high=wire(raw["h"]),
-        low=wire(raw["l"]),
-        close=wire(raw["c"]),
-        volume=wire(raw["v"]),
-        timestamp=int(raw["t"]),
-        is_closed=bool(raw["x"]),
-    )
-
-
-def _order_update(frame: Raw, symbols: Symbols) -> events.OrderUpdate:
-    raw = frame["o"]
-    side = SIDES.get(raw["S"], types.ORDER_SIDE_UNSPECIFIED)
-    update = events.OrderUpdate(
-        exchange="binance",
-        order_id=int(raw["i"]),
-        client_order_id=raw["c"],
-        symbol=symbols.of_id(raw["s"]),
-        side=side,
-        type=TYPES.get(raw["o"], types.ORDER_TYPE_UNSPECIFIED),
-        status=STATUSES.get(raw["X"], types.ORDER_STATUS_UNSPECIFIED),
-        price=wire(raw["p"]),
-        quantity=wire(raw["q"]),
-        executed_qty=wire(raw["z"]),
-        avg_price=wire(raw["ap"]),
-        update_time=int(raw["T"]),
-    )
-    if raw.get("x") == "TRADE":
-        update.last_trade.CopyFrom(
-            resources.Trade(
-                trade_id=str(raw["t"]),
-                order_id=int(raw["i"]),
-                symbol=update.symbol,
-                side=side,
-                price=wire(raw["L"]),
-                quantity=wire(raw["l"]),
-                fee=wire(raw.get("n")),
-                fee_asset=raw.get("N") or "",
-                timestamp=timestamp(int(raw["T"])),
-                realized_pnl=wire(raw.get("rp")),
-            )
-        )
-    return update
-
-
-def _account_update(frame: Raw, symbols: Symbols, into: Readings) -> None:
-    told = frame["a"]
-    wallet = next((str(one["wb"]) for one in told.get("B") or () if one["a"] == SETTLE), None)
-    positions = [
-        PositionState(
-            symbol=symbols.of_id(one["s"]),
-            size=str(one["pa"]),
-            entry_price=str(one["ep"]),
-            unrealised=str(one["up"]),
-            margin_type=str(one.get("mt") or "cross"),
-            isolated_margin=str(one.get("iw") or ""),
-        )
-        for one in told.get("P") or ()
-    ]
-    into.account(int(frame["T"]), wallet, positions)

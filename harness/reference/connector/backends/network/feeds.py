@@ -15,8 +15,8 @@ from harness.reference.connector.backends.network.account_state import AccountSt
 from harness.reference.connector.backends.network.codes import refusal_of
 from harness.reference.connector.backends.network.dialect import PRIVATE_STREAMS, Dialect, Native, PositionState
 from harness.reference.connector.backends.network.endpoints import Endpoints
+from harness.reference.connector.backends.network.market_topics import MarketTopics
 from harness.reference.connector.backends.network.symbols import Symbols
-from harness.reference.connector.decimals import timestamp, wire
 from harness.reference.connector.log import Log
 from harness.reference.connector.refusal import Refusal, unavailable
 from harness.wire.opensqt.market_maker.v1 import events_pb2 as events
@@ -57,8 +57,7 @@ class Feeds:
         self._private_turn = asyncio.Lock()
         self._state: AccountState | None = None
         self._early: list[tuple[int, str | None, Sequence[PositionState]]] | None = None
-        self._funding: dict[str, tuple[str, int]] = {}
-        self._by_key: dict[tuple[str, str, str], Topic] = {}
+        self._market = MarketTopics(dialect.name, self._told)
         self._endpoints = Endpoints(dialect, self, log)
         self._last_error = ""
 
@@ -82,11 +81,11 @@ class Feeds:
             await self._open_private(topic)
             return
         unified = self._symbols.unified(topic.symbol)
-        self._by_key[topic.stream, topic.symbol, topic.interval] = topic
+        self._market.add(topic, sink)
         try:
             await self._hold(topic, unified)
         except BaseException:
-            self._by_key.pop((topic.stream, topic.symbol, topic.interval), None)
+            self._market.remove(topic)
             raise
 
     async def shut(self, topic: Topic) -> None:
@@ -96,8 +95,7 @@ class Feeds:
             if not self._private_open:
                 self._endpoints.linger(private=True)
             return
-        self._by_key.pop((topic.stream, topic.symbol, topic.interval), None)
-        self._funding.pop(topic.symbol, None)
+        self._market.remove(topic)
         held = self._held.pop(topic, None)
         if held is None:
             return
@@ -180,8 +178,7 @@ class Feeds:
                 self._sink.lost(one, reason)
             self._endpoints.linger(private=True)
             return
-        self._by_key.pop((topic.stream, topic.symbol, topic.interval), None)
-        self._funding.pop(topic.symbol, None)
+        self._market.remove(topic)
         self._sink.lost(topic, reason)
         self._endpoints.linger(private=False)
 
@@ -270,38 +267,15 @@ class Feeds:
 
     def price(self, symbol: str, price: str, t_ms: int) -> None:
         """To the symbol's topic."""
-        topic = self._by_key.get(("prices", symbol, ""))
-        if topic is not None and self._sink is not None:
-            self._told(topic)
-            change = events.PriceChange(exchange=self._dialect.name, symbol=symbol, price=wire(price))
-            change.timestamp.CopyFrom(timestamp(t_ms))
-            self._sink.publish(topic, symbol, change)
+        self._market.price(symbol, price, t_ms)
 
     def candle(self, interval: str, candle: resources.Candle) -> None:
         """To the symbol's and interval's topic."""
-        topic = self._by_key.get(("klines", candle.symbol, interval))
-        if topic is not None and self._sink is not None:
-            self._told(topic)
-            self._sink.publish(topic, candle.symbol, candle)
+        self._market.candle(interval, candle)
 
     def funding(self, symbol: str, rate: str, next_ms: int, t_ms: int) -> None:
-        """Venues repeat the rate every second; only a change is an update."""
-        topic = self._by_key.get(("funding", symbol, ""))
-        if topic is None or self._sink is None:
-            return
-        self._told(topic)
-        if self._funding.get(symbol) == (rate, next_ms):
-            return
-        self._funding[symbol] = (rate, next_ms)
-        update = events.FundingUpdate(
-            exchange=self._dialect.name,
-            symbol=symbol,
-            rate=wire(rate),
-            predicted_rate=wire(rate),
-            next_funding_time=next_ms,
-            timestamp=t_ms,
-        )
-        self._sink.publish(topic, symbol, update)
+        """To the symbol's topic, when it changed."""
+        self._market.funding(symbol, rate, next_ms, t_ms)
 
     def order(self, update: events.OrderUpdate) -> None:
         """To everybody who follows orders."""
