@@ -215,7 +215,8 @@ class VenueServer:
     async def _listen(self, connection: web.WebSocketResponse, socket: Socket) -> None:
         async for message in connection:
             now_ns = time.time_ns()
-            socket.last_heard_ns = now_ns
+            if not socket.text_keepalive:
+                socket.last_heard_ns = now_ns
             if message.type is WSMsgType.TEXT:
                 self._dialect.heard(socket, message.data)
             elif message.type is WSMsgType.PING:

@@ -73,6 +73,8 @@ class Socket:
     black_holed: bool = False
     frames: int = 0
     last_heard_ns: int = 0
+    text_keepalive: bool = False
+    """Dialect's own: against the idle cut-off only pings by text count."""
     last_ping_ns: int = 0
     longest_ping_gap_ns: int = 0
     ended: str = ""

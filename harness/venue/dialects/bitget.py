@@ -103,6 +103,7 @@ class Bitget:
 
     def opened(self, socket: Socket, path: str, query: str) -> None:
         """A socket waits for frames, whatever its path."""
+        socket.text_keepalive = True
 
     def heard(self, socket: Socket, text: str) -> None:
         """login, subscribe, unsubscribe, ping, or garbage."""

@@ -12,7 +12,7 @@ def text_ping(venue: Venue, socket: Socket, answer: str) -> None:
     now_ns = venue.now_ns()
     if socket.last_ping_ns:
         socket.longest_ping_gap_ns = max(socket.longest_ping_gap_ns, now_ns - socket.last_ping_ns)
-    socket.last_ping_ns = now_ns
+    socket.last_ping_ns = socket.last_heard_ns = now_ns
     where = Scope(socket.path, "", "", socket.key, "", socket.kind)
     if venue.faults.fires(FaultKind.IGNORE_PING, where, f"socket {socket.number}") is None:
         socket.send(answer)
