@@ -64,9 +64,17 @@ def metadata(api_key: str | None) -> Metadata:
     return ((API_KEY_HEADER, api_key),) if api_key else ()
 
 
-def open_channel(address: str, tls: Tls | None = None, *, keepalive_s: float = KEEPALIVE_S) -> aio.Channel:
-    """A new asyncio channel; nothing is dialled until it is used."""
+def open_channel(
+    address: str, tls: Tls | None = None, *, keepalive_s: float = KEEPALIVE_S, window_bytes: int = 0
+) -> aio.Channel:
+    """A new asyncio channel; nothing is dialled until it is used.
+
+    `window_bytes`: HTTP/2 flow-control window of each stream (0: 64 KiB); a small one lets a reader that
+    stops be felt by the server at once.
+    """
     options = channel_options(tls, keepalive_s)
+    if window_bytes:
+        options += (("grpc.http2.lookahead_bytes", window_bytes),)
     if tls is None:
         return aio.insecure_channel(address, options=options)
     return aio.secure_channel(address, _credentials(tls), options=options)

@@ -44,18 +44,20 @@ class RemoteExchange(UnaryCalls):
     A lost connection is restored by itself, attempts and waits as in `backoff`; afterwards the
     streams subscribe again and the state is fetched once: `reconciled`, then `on_reconnect`.
     `deadline_s` bounds each unary call and each connection attempt. Attempts are marks, not Calls.
+    `window_bytes`: see `channel.open_channel`.
     """
 
     def __init__(
         self, address: str, *, name: str, record: Callable[[Record], None], api_key: str | None = None,
         tls: Tls | None = None, backoff: Backoff = CONTRACT_BACKOFF, deadline_s: float = 5.0,
-        keepalive_s: float = KEEPALIVE_S,
+        keepalive_s: float = KEEPALIVE_S, window_bytes: int = 0,
     ) -> None:  # fmt: skip
         super().__init__(name, record, api_key, deadline_s)
         self.address = address
         self.backoff = backoff
         self._tls = tls
         self._keepalive_s = keepalive_s
+        self._window_bytes = window_bytes
         self._link: Link | None = None
         self._links: set[Link] = set()
         self._up = asyncio.Event()
@@ -260,7 +262,10 @@ class RemoteExchange(UnaryCalls):
         for attempt in range(1, self.backoff.attempts + 1):
             self.connect_attempts = attempt
             self._mark("client.connecting", attempt=str(attempt))
-            link = Link(open_channel(self.address, self._tls, keepalive_s=self._keepalive_s), metadata(self._secret))
+            channel = open_channel(
+                self.address, self._tls, keepalive_s=self._keepalive_s, window_bytes=self._window_bytes
+            )
+            link = Link(channel, metadata(self._secret))
             self._links = {one for one in self._links if not one.closed} | {link}
             try:
                 await link.verify(self._deadline_s)

@@ -43,10 +43,16 @@ class Connector:
         """host:port without anything between: a container's own address, where `address` is a forwarded port."""
         return self.service.direct_address
 
-    def client(self, name: str, *, through: Path | None = None, recorded: bool = True) -> RemoteExchange:
-        """A client not yet connected: use as `async with`. `through`: the proxy it connects over."""
+    def client(
+        self, name: str, *, through: Path | None = None, recorded: bool = True, window_bytes: int = 0
+    ) -> RemoteExchange:
+        """A client not yet connected: use as `async with`. `through`: the proxy it connects over.
+
+        `window_bytes`: a small flow-control window, for a reader that is to be felt when it stops reading.
+        """
         record = self.stage.trial.record if recorded else self._overheard
-        return RemoteExchange(through.address if through else self.address, name=name, record=record)
+        address = through.address if through else self.address
+        return RemoteExchange(address, name=name, record=record, window_bytes=window_bytes)
 
     def _overheard(self, record: Record) -> None:
         """Sink of clients that are not evidence: the trial still waits for their messages."""

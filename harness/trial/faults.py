@@ -17,6 +17,8 @@ from harness.venue.control import VenueControl
 
 SWALLOW_LIMIT_S = 10.0
 POLL_S = 0.02
+SMALL_WINDOW_BYTES = 2048
+"""Some forty price updates: after that, flow control keeps the connector from sending more."""
 OUTAGE_S = 1.0
 """How long the venue refuses new sockets after it dropped the old ones."""
 
@@ -26,7 +28,7 @@ async def paused_reader(
     trial: Trial, connector: Connector, venue: VenueControl, name: str = "paused"
 ) -> AsyncIterator[None]:
     """A further client that subscribes to prices and then stops reading, until the context is left."""
-    async with connector.client(name) as client:
+    async with connector.client(name, window_bytes=SMALL_WINDOW_BYTES) as client:
         prices = subscribe(client, "prices")
         await trial.follow(prices)
         prices.pause()

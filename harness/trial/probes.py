@@ -14,6 +14,7 @@ from harness.venue.control import ControlError, VenueControl
 
 PERIOD_S = 0.2
 LAG_PERIOD_S = 0.02
+NOTABLE_LAG_S = 0.005
 CLOCK_STEP_S = 0.05
 
 
@@ -82,13 +83,23 @@ class Sampler:
             await asyncio.sleep(due_s - monotonic_s())
 
     async def _watch_self(self) -> None:
-        """How late this event loop wakes up, worst of each second, and whether the clock stepped."""
+        """How late this event loop wakes up, and whether the clock stepped.
+
+        A reading covers the time since the one before it. A late wake-up gets one of its own, so that it
+        casts doubt on what was received meanwhile and on nothing else; the rest is the worst of each second.
+        """
         worst_s, reported_s = 0.0, monotonic_s()
         offset_s = now_ns() / NS_PER_S - monotonic_s()
         while True:
-            due_s = monotonic_s() + LAG_PERIOD_S
+            due_ns, due_s = now_ns() + int(LAG_PERIOD_S * NS_PER_S), monotonic_s() + LAG_PERIOD_S
             await asyncio.sleep(LAG_PERIOD_S)
-            worst_s = max(worst_s, monotonic_s() - due_s)
+            late_s = monotonic_s() - due_s
+            if late_s > NOTABLE_LAG_S:
+                self._record(Reading(due_ns, "instrument.lag", worst_s, "s"))
+                self._record(Reading(now_ns(), "instrument.lag", late_s, "s"))
+                worst_s, reported_s = 0.0, monotonic_s()
+                continue
+            worst_s = max(worst_s, late_s)
             if monotonic_s() - reported_s < 1.0:
                 continue
             self._record(Reading(now_ns(), "instrument.lag", worst_s, "s"))

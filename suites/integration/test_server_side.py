@@ -25,13 +25,11 @@ NOTICE_LIMIT_S = 35.0
 async def test_broadcast_with_a_stalled_reader(
     trial: Trial, stage: Stage, connector: Connector, venue: VenueControl
 ) -> None:
-    async with (
-        connector.client("control") as control,
-        stage.follower(connector, ("fast1", "fast2", "fast3"), ("prices",)),
-    ):
-        # The control client's subscription is live, hence the connector's own at the venue, which all share.
-        await trial.follow(subscribe(control, "prices"))
-        await stage.followers_live()
+    async with stage.follower(connector, ("fast1", "fast2", "fast3"), ("prices",)):
+        async with connector.client("control") as control:
+            # The control client's subscription is live, hence the connector's own at the venue, which all share.
+            await trial.follow(subscribe(control, "prices"))
+            await stage.followers_live()
         async with feed(venue, BROADCAST_PER_S):
             async with trial.window("clean"):
                 await trial.observe(STALL_S / 3)
