@@ -7,6 +7,7 @@ import ipaddress
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -152,3 +153,27 @@ def made_certificate(folder: Path) -> tuple[Path, Path]:
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return paths
+
+
+def test_introspection_is_off_unless_asked_for() -> None:
+    with Connector(env={"INTROSPECTION_PORT": "-"}) as connector:
+        assert connector.introspection_port == -1
+
+
+def test_both_introspection_pages_tell_the_same(mock: Connector) -> None:
+    with mock.channel() as channel:
+        stream = stub(channel).SubscribePrice(rpc.SubscribePriceRequest(symbols=["BTCUSDT"]))
+        next(stream)
+        page = urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+            f"http://127.0.0.1:{mock.introspection_port}/metrics", timeout=5
+        )
+        with page:
+            lines = page.read().decode().splitlines()
+        told = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        look = mock.look()
+        assert int(told["connector_runtime_units"]) == look["runtime_units"] == look["tasks"] + look["threads"]
+        assert told['connector_subscriptions{stream="prices"}'] == "1"
+        assert int(told["connector_rss_bytes"]) > 10_000_000
+        assert look["os_threads"] >= look["threads"]
+        stream.cancel()
+    assert mock.settles("subscriptions_total", 0) == 0

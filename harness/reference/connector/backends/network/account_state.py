@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from harness.reference.connector.backends.network.dialect import AccountSnapshot, PositionState
 from harness.reference.connector.decimals import wire
 from harness.wire.opensqt.market_maker.v1 import resources_pb2 as resources
 from harness.wire.opensqt.market_maker.v1 import types_pb2 as types
+
+
+@dataclass
+class _Covered:
+    """What the snapshot contains of one balance or position: everything up to a time, and of that millisecond
+    everything up to the value it showed (the socket is open for longer than that before a snapshot is taken)."""
+
+    updated_ms: int
+    value: str
+    reached: bool = False
+
+    def has(self, t_ms: int, value: str) -> bool:
+        """Whether the snapshot was taken after this event. Events come in order."""
+        if t_ms != self.updated_ms:
+            return t_ms < self.updated_ms
+        if self.reached:
+            return False
+        self.reached = Decimal(value or 0) == Decimal(self.value or 0)
+        return True
 
 
 class AccountState:
@@ -22,14 +41,14 @@ class AccountState:
     def __init__(self, snapshot: AccountSnapshot) -> None:
         self._snapshot = snapshot
         self.wallet = snapshot.wallet
-        self._covered = (snapshot.wallet_updated_ms, snapshot.wallet)
+        self._covered = _Covered(snapshot.wallet_updated_ms, snapshot.wallet)
         self.positions: dict[str, PositionState] = {one.symbol: one for one in snapshot.positions}
-        self._covered_positions = {one.symbol: (one.updated_ms, one.size) for one in snapshot.positions}
+        self._covered_positions = {one.symbol: _Covered(one.updated_ms, one.size) for one in snapshot.positions}
         self._has_moved = False
 
     def told_wallet(self, t_ms: int, wallet: str) -> bool:
         """A wallet balance told by an event; False when the snapshot was taken after it."""
-        if _is_covered(self._covered, t_ms, wallet):
+        if self._covered.has(t_ms, wallet):
             return False
         self.wallet = wallet
         self._has_moved = True
@@ -38,7 +57,7 @@ class AccountState:
     def told_position(self, t_ms: int, told: PositionState) -> PositionState | None:
         """A position told by an event, completed; None when the snapshot was taken after it."""
         covered = self._covered_positions.get(told.symbol)
-        if covered is not None and _is_covered(covered, t_ms, told.size):
+        if covered is not None and covered.has(t_ms, told.size):
             return None
         known = self.positions.get(told.symbol)
         leverage = told.leverage or (known.leverage if known else 0) or self._snapshot.leverage_of.get(told.symbol, 0)
@@ -109,11 +128,6 @@ def position_message(one: PositionState) -> resources.Position:
     if one.liquidation_price:
         message.liquidation_price.CopyFrom(wire(one.liquidation_price))
     return message
-
-
-def _is_covered(covered: tuple[int, str], t_ms: int, value: str) -> bool:
-    updated_ms, known = covered
-    return t_ms < updated_ms or (t_ms == updated_ms and Decimal(value or 0) == Decimal(known or 0))
 
 
 def _tied_up(one: PositionState) -> Decimal:
