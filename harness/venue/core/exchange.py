@@ -44,6 +44,8 @@ class Exchange:
         """Venues differ: a post-only order that would take is refused, or (True) booked and cancelled at once."""
         self.unfilled_status = Status.EXPIRED
         """What an order becomes that the venue itself ends: CANCELED on venues that know no expiry."""
+        self.client_id_prefixes: tuple[str, ...] = ("",)
+        """What clients may see before a client id: the ledger has an order under each of these spellings."""
         self._recent = Recent()
 
     def now_ms(self) -> int:
@@ -156,7 +158,7 @@ class Exchange:
             else:
                 self._execute(order, order.remaining, house, maker=False)
         if order.status.is_open and ticket.force in (Force.IOC, Force.FOK):
-            self._finish(account, order, self.unfilled_status)
+            self._end(account, order)
 
     def _execute(self, order: Order, qty: Decimal, price: Decimal, *, maker: bool) -> Decimal:
         """Returns how much was executed: a reduce-only order gives no more than there is to reduce."""
@@ -165,7 +167,7 @@ class Exchange:
         if order.ticket.reduce_only:
             qty = min(qty, max(ZERO, -position.size * order.ticket.side.sign))
             if not qty:
-                self._finish(account, order, self.unfilled_status)
+                self._end(account, order)
                 return ZERO
         now_ms = self.now_ms()
         before = order.reserved
@@ -188,6 +190,10 @@ class Exchange:
         self._order_changed(account, order, "TRADE", fill)
         self._account_changed(account, "ORDER", realised - fee, (position,))
         return qty
+
+    def _end(self, account: Account, order: Order) -> None:
+        order.ended_by_venue = True
+        self._finish(account, order, self.unfilled_status)
 
     def _finish(self, account: Account, order: Order, status: Status) -> None:
         account.reserved -= order.reserved
@@ -295,7 +301,9 @@ class Exchange:
 
     def _order_changed(self, account: Account, order: Order, execution: str, fill: Fill | None = None) -> None:
         value = f"{order.status.value}:{canonical(order.executed)}"
-        keys = (str(order.order_id), order.client_id) if order.client_id else (str(order.order_id),)
+        keys = [str(order.order_id)]
+        if order.client_id:
+            keys += [prefix + order.client_id for prefix in self.client_id_prefixes]
         serial = self.ledger.emit("orders", [(key, value) for key in keys], self._now_ns(), account.name)
         self._tell(OrderChanged(serial, self.now_ms(), account, order, execution, fill))
 

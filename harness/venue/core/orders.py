@@ -102,6 +102,8 @@ class Order:
     executed: Decimal = ZERO
     quote_executed: Decimal = ZERO
     fees: Decimal = ZERO
+    ended_by_venue: bool = False
+    """It was neither filled nor cancelled by anybody: its time in force, or nothing left to reduce, ended it."""
     fills: list[Fill] = field(default_factory=list)
 
     @property
