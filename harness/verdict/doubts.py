@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.evidence.evidence import Evidence
 from harness.evidence.records import UNKNOWN_SERIAL
+from harness.evidence.tables import Ints
 from harness.spec.case import Case, Criterion
 from harness.verdict.metric import UnseenError, number, text
 from harness.verdict.metrics import calls, delivery
@@ -125,7 +127,43 @@ def probe_gaps(case: Case, evidence: Evidence) -> Iterable[Raised]:
             yield Raised(Doubt("probe gap", says, hint, widens=True), frozenset(concerned))
 
 
-GUARDS: tuple[Guard, ...] = (torn, clock_steps, instrument_lag, unknown_serials, few_samples, probe_gaps)
+def sunken_baselines(case: Case, evidence: Evidence) -> Iterable[Raised]:
+    """A probe fell below its baseline: it was taken too early, and hides a leak of as much."""
+    for criterion in case.criteria:
+        if criterion.metric not in ("readings.return_s", "readings.off_baseline"):
+            continue
+        rows = evidence.readings.rows(evidence.readings.probe.equal(text(criterion.of, "probe")))
+        baselines = [mark.t_ns for mark in named(evidence, text(criterion.of, "baseline"))]
+        before = rows.value[rows.t_ns <= baselines[0]] if baselines else rows.value[:0]
+        judged = rows.value[_judged(criterion, evidence, rows.t_ns)]
+        if len(before) and len(judged) and judged.min() < before[-1]:
+            says = f"{rows.probe[0]} fell from {before[-1]:g} at {criterion.of['baseline']} to {judged.min():g}"
+            hint = "the baseline still held what an earlier client had left: wait longer for the service to be at rest"
+            yield Raised(Doubt("sunken baseline", says, hint, widens=True), frozenset({criterion.id}))
+
+
+def _judged(criterion: Criterion, evidence: Evidence, times_ns: Ints) -> npt.NDArray[np.bool_]:
+    """The readings that a criterion on a baseline looks at: those within its limit, or the one at its mark."""
+    name = text(criterion.of, "after" if criterion.metric == "readings.return_s" else "at")
+    marks = [mark.t_ns for mark in named(evidence, name)]
+    if not marks:
+        return np.zeros(len(times_ns), np.bool_)
+    if criterion.metric == "readings.return_s":
+        return (times_ns >= marks[0]) & (times_ns <= marks[0] + int(criterion.limit * NS_PER_S))
+    mask = np.zeros(len(times_ns), np.bool_)
+    mask[np.flatnonzero(times_ns <= marks[0])[-1:]] = True
+    return mask
+
+
+GUARDS: tuple[Guard, ...] = (
+    torn,
+    clock_steps,
+    instrument_lag,
+    unknown_serials,
+    few_samples,
+    probe_gaps,
+    sunken_baselines,
+)
 
 
 def _all(case: Case) -> frozenset[str]:

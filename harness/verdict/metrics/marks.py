@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from harness.evidence.evidence import Evidence
-from harness.evidence.records import Mark
+from harness.evidence.records import UNMEASURABLE, Mark
 from harness.spec.case import Argument
 from harness.verdict.interval import EVERYTHING, Interval
 from harness.verdict.metric import Measurement, Metric, Of, Parameter, UnseenError, text, without
@@ -30,7 +30,8 @@ _SIDES = ("from_", "to_", "first_", "then_")
 def elapsed_s(evidence: Evidence, of: Of) -> Measurement:
     """From each `from` to the first `to` at or after it, for each client (or other subject) a `*` filter names.
 
-    A filter concerns the marks that carry its key; `from_KEY` and `to_KEY` filter one side only.
+    A filter concerns the marks that carry its key; `from_KEY` and `to_KEY` filter one side only. A fact
+    `unmeasurable` about the `to` mark says that nobody could have seen it.
     """
     filters = without(of, "from", "to", "allowance")
     end_ns = evidence.span_ns()[1]
@@ -45,6 +46,9 @@ def elapsed_s(evidence: Evidence, of: Of) -> Measurement:
             notes.append(f"{text(of, 'to')}{_about(one)} {came}")
     if not parts:
         raise UnseenError(f"no mark {text(of, 'from')}{_about(filters)} occurred")
+    blind = [fact.detail for fact in evidence.facts if fact.name == UNMEASURABLE and fact.subject == text(of, "to")]
+    if blind and any(part.high == math.inf for part in parts):
+        return Measurement.unmeasurable(blind[0])
     return Measurement.each(parts, notes)
 
 

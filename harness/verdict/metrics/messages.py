@@ -41,8 +41,11 @@ def selected(evidence: Evidence, of: Of, *, by_sent: bool = False) -> MessageTab
 
 
 def count(evidence: Evidence, of: Of) -> Measurement:
-    """Number of deliveries."""
-    return Measurement.exactly(len(selected(evidence, of)))
+    """Number of deliveries; for the venue number of updates, however many spellings its ledger has for each."""
+    rows = selected(evidence, of)
+    sent = rows.client.equal(VENUE)
+    updates = np.unique(np.stack([rows.stream.codes[sent].astype(np.int64), rows.serial[sent]]), axis=1)
+    return Measurement.exactly(int((~sent).sum()) + updates.shape[1])
 
 
 def missing(evidence: Evidence, of: Of) -> Measurement:

@@ -119,3 +119,19 @@ def test_the_same_doubt_of_several_trials_is_told_once() -> None:
 def test_every_guard_has_a_criterion_to_speak_about() -> None:
     unrelated: Criterion = criterion("facts.value", "==", 1, {"name": "one"})
     assert judged([unrelated], [*stream(), Mark(S, "clock.step", {"by_s": "0.2"})]).doubts == ()
+
+
+def test_a_baseline_taken_before_the_service_was_at_rest_proves_no_return() -> None:
+    """It fell from 12 to 8 while one unit leaked: 9 looks like being back, and is not."""
+    of: dict[str, Argument] = {"probe": "connector.runtime_units", "baseline": "baseline", "after": "left"}
+    returned = criterion("readings.return_s", "<=", 5, of, unit="s")
+
+    def history(*values: float) -> list[Record]:
+        units = [Reading(at * S, "connector.runtime_units", value, "tasks") for at, value in enumerate(values, start=1)]
+        return [*units, Mark(2 * S, "baseline"), Mark(3 * S, "left")]
+
+    early = judged([returned], history(12, 12, 14, 9, 9, 9))
+    assert early.status is Status.INCONCLUSIVE
+    assert only(early).name == "sunken baseline"
+    assert "fell from 12 at baseline to 9" in early.reason
+    assert judged([returned], history(9, 9, 11, 9, 9, 9)).status is Status.PASS

@@ -9,8 +9,9 @@ import pytest
 
 from harness.evidence.records import Fact, Mark, Record
 from harness.spec.case import Argument
+from harness.verdict.verdict import Status
 
-from .histories import S, criterion, ends, finding, status, stream_mark, window
+from .histories import S, criterion, ends, finding, judged, status, stream_mark, window
 
 pytestmark = pytest.mark.self
 
@@ -153,3 +154,13 @@ class TestOrder:
     def test_a_side_that_never_happened_leaves_it_open(self) -> None:
         assert status("marks.order", "==", 0, self.OF, [self.died(1, "connector")]) == "inconclusive"
         assert status("marks.order", "==", 0, self.OF, [self.died(1, "market_maker")]) == "inconclusive"
+
+
+def test_a_mark_that_nobody_could_have_seen_is_not_measurable() -> None:
+    noticed = criterion("marks.elapsed_s", "<=", 5, {"from": "fault.bit", "to": "client.noticed"}, unit="s")
+    bit = Mark(S, "fault.bit")
+    blind = Fact("unmeasurable", 1, "", "client.noticed", "the descriptors cannot be read from here")
+    assert judged([noticed], [bit, Mark(9 * S, "trial.ended")]).status is Status.FAIL
+    verdict = judged([noticed], [bit, blind, Mark(9 * S, "trial.ended")])
+    assert verdict.status is Status.NOT_MEASURABLE
+    assert "cannot be read" in verdict.reason

@@ -9,8 +9,9 @@ import pytest
 
 from harness.evidence.records import Fact, Mark, Message, Record
 from harness.spec.case import Argument
+from harness.verdict.verdict import Status
 
-from .histories import MS, S, deliveries, ends, live, measured, status, stream_mark, updates, window
+from .histories import MS, S, criterion, deliveries, ends, judged, live, measured, status, stream_mark, updates, window
 
 pytestmark = pytest.mark.self
 
@@ -198,3 +199,9 @@ class TestRate:
 
     def test_without_a_window_it_counts_from_the_first_to_the_last(self) -> None:
         assert ends("messages.rate_per_s", {**CLIENT}, followed([*SENT]))[0] == pytest.approx(1000)
+
+
+def test_the_venue_is_counted_by_updates_not_by_the_spellings_of_its_ledger() -> None:
+    rows = [Message("venue", "prices", "BTCUSDT", value, 7, S, S) for value in ("100", "99.9", "100.1")]
+    of: dict[str, Argument] = {"client": "venue", "stream": "prices"}
+    assert judged([criterion("messages.count", "==", 1, of)], rows).status is Status.PASS
