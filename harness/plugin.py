@@ -155,14 +155,19 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     nfr = pyfuncitem.config.stash[_SESSION]
     known: Case = nfr.cases[bound.case_id]
     fixtures = {name: pyfuncitem.funcargs[name] for name in bound.asks_for if name not in PROVIDED}
+    missed, broken = "", ""
     try:
         with asyncio.Runner() as runner:
             runner.run(nfr.carry_out(known, bound.body, bound.asks_for, fixtures))
         nfr.judge(known)
-    except CaseMissed as missed:
-        pytest.fail(str(missed), pytrace=False)
-    except (HarnessBroken, RecordError, RecorderError) as broken:
-        pytest.exit(str(broken), returncode=HARNESS_FAILED)
+    except CaseMissed as told:
+        missed = str(told)
+    except (HarnessBroken, RecordError, RecorderError) as told:
+        broken = str(told)
+    if broken:
+        pytest.exit(broken, returncode=HARNESS_FAILED)
+    if missed:
+        pytest.fail(missed, pytrace=False)
     return True
 
 

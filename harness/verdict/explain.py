@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from harness.verdict.interval import Interval
-from harness.verdict.verdict import CaseVerdict, Doubt, Finding
+from harness.verdict.verdict import CaseVerdict, Doubt, Finding, Status
 
 _UNIT_BYTES = (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024))
 
@@ -15,11 +15,19 @@ def explain(verdict: CaseVerdict, evidence_path: str = "") -> tuple[str, ...]:
     lines = [f"{verdict.case} {verdict.title}: {str(verdict.status).upper()}"]
     if reason := _beyond_findings(verdict):
         lines.append(f"  {reason}")
-    lines += [f"  {finding_line(finding)}" for finding in verdict.findings]
+    shown = [finding for finding in verdict.findings if not _says_nothing(verdict, finding)]
+    lines += [f"  {finding_line(finding)}" for finding in shown]
+    if silent := len(verdict.findings) - len(shown):
+        lines.append(f"  {silent} criteria could not be judged, as it came to that before there was anything to see")
     lines += [f"  {doubt_line(doubt)}" for doubt in verdict.doubts]
     if evidence_path:
         lines.append(f"  evidence: {evidence_path}")
     return tuple(_ascii(line) for line in lines)
+
+
+def _says_nothing(verdict: CaseVerdict, finding: Finding) -> bool:
+    """A criterion left open by a harness that broke: the breaking is the news, not each one that it left open."""
+    return verdict.status is Status.ERROR and finding.status is Status.INCONCLUSIVE
 
 
 def finding_line(finding: Finding) -> str:
