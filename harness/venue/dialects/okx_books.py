@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.venue.core.market import Market
 from harness.venue.core.orders import Side
-from harness.venue.dialects import okx_views as views
+from harness.venue.dialects import okx_market_views as market_views
 
 BOOKS = {"books": 50, "books-l2-tbt": 50, "books50-l2-tbt": 50}
 """Channels that send changes, and the levels a side they keep."""
@@ -68,7 +68,7 @@ def crossed(market: Market) -> bool:
 
 def whole(market: Market, depth: int, t_ms: int) -> str:
     """Data of the channels that always send everything."""
-    asks, bids = (views.levels(market, side, depth) for side in (Side.SELL, Side.BUY))
+    asks, bids = (market_views.levels(market, side, depth) for side in (Side.SELL, Side.BUY))
     return _dumps({"asks": asks, "bids": bids, "ts": str(t_ms), "seqId": market.update_id})
 
 
@@ -83,7 +83,7 @@ def checksum(asks: list[list[str]], bids: list[list[str]]) -> int:
 
 def _now(market: Market, seq_id: int) -> Shown:
     depth = BOOKS["books"]
-    asks, bids = (views.levels(market, side, depth) for side in (Side.SELL, Side.BUY))
+    asks, bids = (market_views.levels(market, side, depth) for side in (Side.SELL, Side.BUY))
     return Shown(seq_id, {level[0]: level for level in asks}, {level[0]: level for level in bids})
 
 

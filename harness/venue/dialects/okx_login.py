@@ -8,6 +8,8 @@ import hmac
 import re
 from typing import Any
 
+from harness.venue.core.faults import FaultKind, Scope
+from harness.venue.core.hub import Socket
 from harness.venue.core.keys import ApiKey
 from harness.venue.core.refusal import Refused
 from harness.venue.dialects.okx_errors import (
@@ -35,7 +37,7 @@ def same(given: str, right: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), right.encode())
 
 
-def checked(venue: Venue, args: Any) -> ApiKey | int:
+def checked(venue: Venue, socket: Socket, args: Any) -> ApiKey | int:
     """The key set that logs in, or the code of the refusal."""
     one = args[0] if isinstance(args, list) and len(args) == 1 else None
     if not isinstance(one, dict):
@@ -54,6 +56,8 @@ def checked(venue: Venue, args: Any) -> ApiKey | int:
         return WS_KEY
     if not same(texts["passphrase"], key.passphrase):
         return WS_PASSPHRASE
-    if not same(texts["sign"], signature(key.secret, f"{texts['timestamp']}{SIGNED}".encode())):
+    signed = same(texts["sign"], signature(key.secret, f"{texts['timestamp']}{SIGNED}".encode()))
+    where = Scope(socket.path, "", "", key.key, "", socket.kind)
+    if not signed and venue.faults.fires(FaultKind.OBSERVE_SIGNATURE, where, "login") is None:
         return WS_SIGN
     return key

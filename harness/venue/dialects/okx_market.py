@@ -12,11 +12,13 @@ from harness.venue.core.instruments import Instrument
 from harness.venue.core.market import FUNDING_PERIOD_MS, Market
 from harness.venue.core.orders import Side
 from harness.venue.core.refusal import Reason, Refused
+from harness.venue.dialects import okx_market_views as market_views
 from harness.venue.dialects import okx_views as views
 from harness.venue.dialects.okx_params import Params, needed, one_of, text, whole
 from harness.venue.venue import Venue
 
 LISTED_MS = 1_573_557_408_000
+MODES = ("cross", "isolated")
 INST_TYPES = ("SPOT", "MARGIN", "SWAP", "FUTURES", "OPTION")
 BARS = {
     "1m": "1m", "3m": "3m", "5m": "5m", "15m": "15m", "30m": "30m", "1H": "1h", "2H": "2h", "4H": "4h", "6H": "6h",
@@ -76,7 +78,7 @@ class PublicCalls:
         return [_instrument(one.instrument) for one in self.chosen(params)]
 
     def _ticker(self, market: Market) -> Any:
-        return json.loads(views.ticker(market, self._exchange.now_ms()))
+        return json.loads(market_views.ticker(market, self._exchange.now_ms()))
 
     def tickers(self, params: Params) -> list[Any]:
         """All swaps."""
@@ -94,7 +96,7 @@ class PublicCalls:
         limit = whole(params, "limit", 100, 1, most)
         candles = market.candles.history(interval, limit, after_ms - 1)
         return [
-            views.candle(one, market.instrument, closed=one.open_ms + length_ms <= now_ms)
+            market_views.candle(one, market.instrument, closed=one.open_ms + length_ms <= now_ms)
             for one in reversed(candles)
             if one.open_ms > before_ms
         ]
@@ -103,24 +105,24 @@ class PublicCalls:
         """The book, one level a side unless `sz` says more."""
         market = self.market(params)
         depth = whole(params, "sz", 1, 1, MAX_LEVELS)
-        asks, bids = (views.levels(market, side, depth) for side in (Side.SELL, Side.BUY))
+        asks, bids = (market_views.levels(market, side, depth) for side in (Side.SELL, Side.BUY))
         return [{"asks": asks, "bids": bids, "ts": str(self._exchange.now_ms()), "seqId": market.update_id}]
 
     def trades(self, params: Params) -> list[Any]:
         """The tape, newest first."""
         market = self.market(params)
         limit = whole(params, "limit", 100, 1, MAX_TRADES)
-        return [views.trade(one, market.instrument) for one in list(market.trades)[: -limit - 1 : -1]]
+        return [market_views.trade(one, market.instrument) for one in list(market.trades)[: -limit - 1 : -1]]
 
     def mark_prices(self, params: Params) -> list[Any]:
         """Mark prices."""
-        return [views.mark_price(one, self._exchange.now_ms()) for one in self.chosen(params)]
+        return [market_views.mark_price(one, self._exchange.now_ms()) for one in self.chosen(params)]
 
     def funding_rate(self, params: Params) -> list[Any]:
         """The current rate of an instrument, or of ANY."""
         every = needed(params, "instId") == "ANY"
         markets = list(self._by_id.values()) if every else [self.market(params)]
-        return [views.funding_rate(one, self._exchange.now_ms()) for one in markets]
+        return [market_views.funding_rate(one, self._exchange.now_ms()) for one in markets]
 
     def funding_rates(self, params: Params) -> list[Any]:
         """Past rates, newest first; the latest is the current one."""

@@ -41,6 +41,13 @@ def body_of(body: bytes) -> Any:
         raise Refused(Reason.ILLEGAL_PARAMETER, "body") from None
 
 
+def object_of(body: Any) -> Params:
+    """A body that must be an object."""
+    if not isinstance(body, dict):
+        raise Refused(Reason.ILLEGAL_PARAMETER, "body")
+    return body
+
+
 def text(params: Params, name: str) -> str:
     """A scalar as text, empty when absent or null; Refused when it is no scalar."""
     value = params.get(name)

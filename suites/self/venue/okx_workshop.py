@@ -17,6 +17,7 @@ from typing import Any
 
 import aiohttp
 import ccxt.pro
+from yarl import URL
 
 from harness.venue.control import ApiKey, LedgerRow
 from suites.self.venue.workshop import Running, until, venue
@@ -74,7 +75,7 @@ def headers(method: str, path: str, body: str = "", key: ApiKey = KEY, at: str =
 async def send(running: Running, method: str, path: str, body: str = "", given: Any = None) -> tuple[int, Any]:
     """One request exactly as written: (HTTP status, decoded body)."""
     async with aiohttp.ClientSession() as session:
-        url = aiohttp.client.URL(f"{running.url}{path}", encoded=True)
+        url = URL(f"{running.url}{path}", encoded=True)
         async with session.request(method, url, data=body.encode() or None, headers=given or {}) as answer:
             return answer.status, json.loads(await answer.text())
 

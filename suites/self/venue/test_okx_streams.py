@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -99,13 +100,12 @@ def test_watch_order_book_stays_equal_to_the_venues_book() -> None:
                         await running.control.place_order("BTCUSDT", "BUY", "0.5", "44999.5")
                     state = (await running.control.state()).market("BTCUSDT")
                     truth = await client.fetch_order_book(BTC, 20)
-                    await until(
-                        lambda truth=truth: (
-                            [books[-1][side][:20] for side in ("bids", "asks")]
-                            == [[level[:2] for level in truth[side]] for side in ("bids", "asks")]
-                        ),
-                        "the same book",
-                    )
+                    best = {side: [level[:2] for level in truth[side]] for side in ("bids", "asks")}
+
+                    def equal(best: Any = best) -> bool:
+                        return {side: books[-1][side][:20] for side in best} == best
+
+                    await until(equal, "the same book")
                     assert (truth["bids"][0][0], truth["asks"][0][0]) == (float(state.bid), float(state.ask))
 
     run(body)
