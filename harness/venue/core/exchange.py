@@ -108,6 +108,7 @@ class Exchange:
             market.side(ticket.side).add(order)
         self._order_changed(account, order, "NEW")
         if would_take:
+            order.ended_by_venue = True
             self._finish(account, order, Status.CANCELED)
         else:
             self._match(account, order, market)
