@@ -9,11 +9,11 @@ from typing import Any
 import ccxt
 import pytest
 
+from harness.venue.control import ApiKey
 from suites.self.venue.okx_workshop import (
     KEY,
     OTHER,
     SWAP,
-    ApiKey,
     ask,
     headers,
     okx_client,
@@ -99,15 +99,16 @@ def test_bad_orders_get_the_native_code_in_their_item_and_book_nothing() -> None
 Made = Callable[[], tuple[str, dict[str, str]]]
 
 
-def signed(key: ApiKey = KEY, text: str = json.dumps(ORDER), **changed: str | None) -> tuple[str, dict[str, str]]:
+def signed(
+    key: ApiKey = KEY, text: str = json.dumps(ORDER), at: str = "", changed: dict[str, str | None] | None = None
+) -> tuple[str, dict[str, str]]:
     """A body and its headers, some of them changed or (None) left out."""
-    at = changed.pop("at", None) or stamp()
-    made: dict[str, str | None] = {**headers("POST", PLACE, text, key, at), **changed}
+    made = {**headers("POST", PLACE, text, key, at or stamp()), **(changed or {})}
     return text, {name: value for name, value in made.items() if value is not None}
 
 
 def header(name: str, value: str | None = None) -> Made:
-    return lambda: signed(**{f"OK-ACCESS-{name}": value})
+    return lambda: signed(changed={f"OK-ACCESS-{name}": value})
 
 
 BAD_CREDENTIALS: list[tuple[str, Made, int, str]] = [
@@ -118,7 +119,7 @@ BAD_CREDENTIALS: list[tuple[str, Made, int, str]] = [
     ("unknown key", header("KEY", "nobody"), 401, "50111"),
     ("wrong passphrase", header("PASSPHRASE", "guess"), 401, "50105"),
     ("somebody else's key and phrase", lambda: signed(
-        **{"OK-ACCESS-KEY": OTHER.key, "OK-ACCESS-PASSPHRASE": OTHER.passphrase}), 401, "50113"),
+        changed={"OK-ACCESS-KEY": OTHER.key, "OK-ACCESS-PASSPHRASE": OTHER.passphrase}), 401, "50113"),
     ("wrong secret", lambda: signed(ApiKey("main", KEY.key, "guess", KEY.passphrase)), 401, "50113"),
     ("signature in hexadecimal", header("SIGN", "ab" * 32), 401, "50113"),
     ("signature of another body", lambda: (json.dumps(but(px="40001")), signed()[1]), 401, "50113"),

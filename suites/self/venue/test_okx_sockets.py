@@ -9,10 +9,10 @@ from typing import Any
 import ccxt
 import pytest
 
+from harness.venue.control import ApiKey
 from suites.self.venue.okx_workshop import (
     KEY,
     SWAP,
-    ApiKey,
     Talk,
     ask,
     login_of,
@@ -134,9 +134,8 @@ def test_subscriptions_are_acknowledged_one_by_one_and_echo_their_arg() -> None:
             await one.say(subscribe(*args))
             await subscribed(running, 4)
             await one.say(subscribe({"instId": SWAP, "channel": "tickers"}))  # known already
-            placed = {"symbol": "BTCUSDT", "side": "BUY", "quantity": "0.01", "price": "40000"}
-            await running.control.place_order(**placed)
-            await running.control.place_order(**{**placed, "symbol": "ETHUSDT", "price": "2000"})
+            await running.control.place_order("BTCUSDT", "BUY", "0.01", "40000")
+            await running.control.place_order("ETHUSDT", "BUY", "0.01", "2000")
             await running.control.move_price("BTCUSDT")
             await running.control.move_balance()
             await until(lambda: len(one.data("balance_and_position")) >= 2, "the snapshot and the deposit")

@@ -103,7 +103,7 @@ def test_watch_order_book_stays_equal_to_the_venues_book() -> None:
                     best = {side: [level[:2] for level in truth[side]] for side in ("bids", "asks")}
 
                     def equal(best: Any = best) -> bool:
-                        return {side: books[-1][side][:20] for side in best} == best
+                        return all(books[-1][side][:20] == best[side] for side in best)
 
                     await until(equal, "the same book")
                     assert (truth["bids"][0][0], truth["asks"][0][0]) == (float(state.bid), float(state.ask))
