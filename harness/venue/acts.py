@@ -49,6 +49,8 @@ class Acts:
         fault = self._venue.faults.heal(handle)
         if fault.knob.kind is FaultKind.SKEW:
             self._venue.exchange.skew_ms = 0
+        if self._venue.faults.spares_events():
+            self._venue.hub.release()
         return fault
 
     def heal_all(self) -> None:

@@ -14,6 +14,8 @@ import aiohttp
 
 from harness.venue.core.faults import FaultKind
 from harness.venue.core.keys import ApiKey, generated
+from harness.venue.metered import LogRow, Meters
+from harness.venue.plain import read
 from harness.venue.state import (
     AccountState,
     CandleState,
@@ -21,16 +23,14 @@ from harness.venue.state import (
     Identity,
     LedgerRow,
     MarketState,
-    Meters,
     OrderState,
     PositionState,
     VenueState,
-    read,
 )
 
 __all__ = [
     "AccountState", "ApiKey", "CandleState", "ControlError", "FaultKind", "FaultMark", "Identity", "LedgerRow",
-    "MarketState", "Meters", "OrderState", "PositionState", "VenueControl", "VenueState", "generated",
+    "LogRow", "MarketState", "Meters", "OrderState", "PositionState", "VenueControl", "VenueState", "generated",
 ]  # fmt: skip
 
 LIMIT_S = 30.0
@@ -118,6 +118,29 @@ class VenueControl:
     async def meters(self) -> Meters:
         """All meters."""
         return read(Meters, await self._do("meters"))
+
+    async def metrics(self) -> str:
+        """The same as Prometheus text (GET /metrics on the control port)."""
+        if self._session is None:
+            raise ControlError(f"the control of the venue at {self.address} is closed: use it inside `async with`")
+        try:
+            async with asyncio.timeout(LIMIT_S), self._session.get(f"http://{self.address}/metrics") as answer:
+                return await answer.text()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise ControlError(
+                f"no venue answers /metrics on control port {self.address} ({type(error).__name__}): is it running?"
+            ) from error
+
+    async def log(self, since: int = 0, limit: int = 1000) -> tuple[LogRow, ...]:
+        """Rows of the run's log with a number above `since`, oldest first; the oldest of a long run are forgotten."""
+        return tuple(LogRow(*row) for row in await self._do("log", since=since, limit=limit))
+
+    async def mark_moment(self, name: str, *, path: str = "", key: str = "", sockets: str = "") -> int:
+        """From now on the time is taken until each open socket (in that scope) ends: see Meters.moments.
+
+        Returns how many sockets were open.
+        """
+        return int(await self._do("mark_moment", name=name, path=path, key=key, sockets=sockets))
 
     async def marks(self) -> tuple[FaultMark, ...]:
         """When each fault began, bit and healed, in order of time."""
@@ -244,6 +267,7 @@ class VenueControl:
         message: str = "",
         status: int = 0,
         retry_after_s: int | None = None,
+        events: int = 0,
     ) -> int:
         """Set a knob (harness/venue/core/faults.py says what each does); returns the handle to heal it by.
 
@@ -255,7 +279,7 @@ class VenueControl:
                 "fault", kind=str(FaultKind(kind)), path=path, method=method, channel=channel, key=key, symbol=symbol,
                 sockets=sockets, how=how, count=count, probability=probability, after_s=after_s, for_s=for_s,
                 every_s=every_s, delay_s=delay_s, code=code, message=message, status=status,
-                retry_after_s=retry_after_s,
+                retry_after_s=retry_after_s, events=events,
             )
         )  # fmt: skip
 

@@ -7,7 +7,6 @@ import json
 import os
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -20,10 +19,14 @@ from harness.venue.core.exchange import resting_ticket
 from harness.venue.core.faults import FaultKind, Knob, Scope
 from harness.venue.core.orders import Force, Kind, Order, Side, Ticket
 from harness.venue.core.refusal import Refused
-from harness.venue.readout import candles, marks, meters, order_state, venue_state
+from harness.venue.metering import meters
+from harness.venue.plain import written
+from harness.venue.readout import candles, marks, order_state, venue_state
 from harness.venue.venue import Venue
 
 MAX_TIMES = 1_000_000
+MAX_LOG_ROWS = 20_000
+MAX_NAME = 120
 SCOPE_FIELDS = ("path", "method", "channel", "key", "symbol", "sockets")
 
 
@@ -43,7 +46,7 @@ class ControlServer:
                 "identity", "serial", "ledger", "state", "order", "candles", "meters", "marks", "set_price",
                 "move_price", "start_feed", "stop_feed", "set_tick", "move_funding", "move_positions",
                 "set_position", "move_balance", "change_balance", "place_order", "place_resting", "fill_order",
-                "cancel_order", "cancel_all", "fault", "heal", "heal_all",
+                "cancel_order", "cancel_all", "fault", "heal", "heal_all", "log", "mark_moment",
             )
         }  # fmt: skip
 
@@ -79,11 +82,9 @@ class ControlServer:
     def identity(self) -> Any:
         """Who this is."""
         setup = self._venue.setup
-        return asdict(
-            state.Identity(
-                setup.venue, setup.profile, setup.seed, os.getpid(), self._venue_host, self._venue_port, self.port,
-                tuple(self._exchange.accounts), tuple(one.key for one in setup.keys), tuple(self._exchange.markets),
-            )
+        return state.Identity(
+            setup.venue, setup.profile, setup.seed, os.getpid(), self._venue_host, self._venue_port, self.port,
+            tuple(self._exchange.accounts), tuple(one.key for one in setup.keys), tuple(self._exchange.markets),
         )  # fmt: skip
 
     def serial(self) -> int:
@@ -96,7 +97,7 @@ class ControlServer:
 
     def state(self) -> Any:
         """Everything."""
-        return asdict(venue_state(self._exchange))
+        return venue_state(self._exchange)
 
     def order(self, order_id: str = "", client_order_id: str = "", account: str = "") -> Any:
         """One order or null."""
@@ -105,19 +106,34 @@ class ControlServer:
             found = book.by_client_id(self._venue.account(account).name, client_order_id)
         else:
             found = book.any_by_id(int(order_id))
-        return None if found is None else asdict(order_state(found))
+        return None if found is None else order_state(found)
 
     def candles(self, symbol: str, interval: str, limit: int) -> Any:
         """The last candles."""
-        return [asdict(one) for one in candles(self._exchange, symbol, interval, limit)]
+        return candles(self._exchange, symbol, interval, limit)
 
     def meters(self) -> Any:
         """All meters."""
-        return asdict(meters(self._venue))
+        return meters(self._venue)
 
     def marks(self) -> Any:
         """Begin, bite and heal of each fault."""
-        return [asdict(one) for one in marks(self._venue)]
+        return marks(self._venue)
+
+    def log(self, since: int = 0, limit: int = 1000) -> Any:
+        """Rows after a number."""
+        return self._venue.meters.log.since(since, max(1, min(limit, MAX_LOG_ROWS)))
+
+    def mark_moment(self, name: str, path: str = "", key: str = "", sockets: str = "") -> int:
+        """How many sockets were open."""
+        scope = Scope(path, "", "", key, "", sockets)
+        open_sockets = [
+            one.number
+            for one in self._venue.hub.sockets.values()
+            if scope.covers(Scope(one.path, "", "", one.key, "", one.kind))
+        ]
+        self._venue.meters.mark(str(name)[:MAX_NAME], open_sockets)
+        return len(open_sockets)
 
     # -- prices ---------------------------------------------------------------------------------
 
@@ -178,12 +194,12 @@ class ControlServer:
             symbol, Side(side), Kind(type), _decimal(quantity, "quantity"), _decimal(price, "price"),
             Force(time_in_force), reduce_only, client_order_id,
         )  # fmt: skip
-        return asdict(order_state(self._exchange.place(self._venue.account(account), ticket)))
+        return order_state(self._exchange.place(self._venue.account(account), ticket))
 
     def place_resting(self, symbol: str, side: str = "BUY", client_order_id: str = "", account: str = "") -> Any:
         """Far from the price."""
         ticket = resting_ticket(self._exchange.market(symbol), Side(side), client_order_id)
-        return asdict(order_state(self._exchange.place(self._venue.account(account), ticket)))
+        return order_state(self._exchange.place(self._venue.account(account), ticket))
 
     def fill_order(self, order_id: str, quantity: str = "", price: str = "") -> Any:
         """All or a part."""
@@ -193,12 +209,12 @@ class ControlServer:
             _decimal(quantity, "quantity") if quantity else None,
             _decimal(price, "price") if price else None,
         )
-        return asdict(order_state(order))
+        return order_state(order)
 
     def cancel_order(self, order_id: str) -> Any:
         """As another session."""
         order = self._order(order_id)
-        return asdict(order_state(self._exchange.cancel(self._exchange.accounts[order.account], order)))
+        return order_state(self._exchange.cancel(self._exchange.accounts[order.account], order))
 
     def cancel_all(self, account: str = "", symbol: str = "") -> int:
         """How many were cancelled."""
@@ -227,7 +243,7 @@ class ControlServer:
 
 
 def _answer(value: Any, status: int) -> web.Response:
-    return web.Response(status=status, body=json.dumps(value).encode(), content_type="application/json")
+    return web.Response(status=status, body=written(value), content_type="application/json")
 
 
 def _decimal(text: str, name: str) -> Decimal:

@@ -1,4 +1,4 @@
-"""What the control port reads out: the venue's state, meters and fault marks as frozen values."""
+"""What the control port reads out: the venue's state and fault marks as frozen values."""
 
 from __future__ import annotations
 
@@ -102,50 +102,6 @@ def candles(exchange: Exchange, symbol: str, interval: str, limit: int) -> list[
         )
         for one in market.candles.history(interval, max(1, min(limit, 1500)), exchange.now_ms())
     ]  # fmt: skip
-
-
-def meters(venue: Venue) -> state.Meters:
-    """All meters."""
-    one, hub, book = venue.meters, venue.hub, venue.exchange.book
-    asked = []
-    for (account, client_id), count in one.client_ids.items():
-        order = book.by_client_id(account, client_id)
-        shown = ("", "") if order is None else (str(order.order_id), order.status.value)
-        asked.append(state.ClientId(account, client_id, count, *shown))
-    return state.Meters(
-        sockets_now=one.all_sockets.now,
-        sockets_peak=one.all_sockets.peak,
-        sockets_total=one.all_sockets.total,
-        sockets=tuple(state.SocketCount(*row, it.now, it.peak, it.total) for row, it in one.sockets.items()),
-        open_sockets=tuple(
-            state.OpenSocket(it.number, it.path, it.kind, it.key, it.opened_ns, it.frames, it.black_holed)
-            for it in hub.sockets.values()
-        ),
-        closed_sockets=tuple(
-            state.ClosedSocketState(
-                it.number, it.path, it.kind, it.key, it.opened_ns, it.closed_ns, it.code, it.ended, it.frames,
-                it.longest_ping_gap_ns,
-            )
-            for it in one.closed
-        ),
-        upgrades_ns=tuple(one.upgrades_ns),
-        subscriptions=tuple(
-            state.ActiveSubscription(channel.name, channel.symbol, it.number)
-            for it in hub.sockets.values()
-            for channel in it.channels
-        ),
-        subscription_adds=one.subscription_adds,
-        subscription_removes=one.subscription_removes,
-        requests=tuple(state.RequestCount(*row, count) for row, count in one.requests.items()),
-        logins=tuple(state.LoginCount(*row, count) for row, count in one.logins.items()),
-        orders_accepted=book.accepted,
-        client_ids=tuple(asked),
-        duplicate_client_ids=sum(1 for count in one.client_ids.values() if count > 1),
-        frames_sent=one.frames_sent,
-        feed_sent=one.feed_sent,
-        feed_late_s_max=one.late_s_max,
-        faults=tuple(state.FaultCount(it.handle, it.knob.kind.value, it.fired) for it in venue.faults.all),
-    )  # fmt: skip
 
 
 def marks(venue: Venue) -> list[state.FaultMark]:

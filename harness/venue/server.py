@@ -13,7 +13,7 @@ from typing import cast
 
 from aiohttp import WSMsgType, web
 
-from harness.venue.core.disturbances import FIELD_HOWS, reformed
+from harness.venue.core.disturbances import spoiled
 from harness.venue.core.faults import Fault, FaultKind, Scope
 from harness.venue.core.hub import PING, PONG, Socket, frame
 from harness.venue.core.refusal import Reason
@@ -96,17 +96,21 @@ class VenueServer:
         await self._runner.cleanup()
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        arrived_ns = time.time_ns()
         path = re.sub(r"/{2,}", "/", request.raw_path.partition("?")[0])
         query = request.raw_path.partition("?")[2]
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await self._socket(request, path, query)
+        native = self._prefix.sub("", path, count=1)
+        raw_path = request.raw_path.partition("?")[0]
+        call = Call(request.method, native, query, b"", request.headers, raw_path, arrived_ns)
         try:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
-            return self._response(self._dialect.refused(Reason.ILLEGAL_PARAMETER, "body"), 413)
-        native = self._prefix.sub("", path, count=1)
-        raw_path = request.raw_path.partition("?")[0]
-        return await self._rest(request, Call(request.method, native, query, body, request.headers, raw_path))
+            reply = self._dialect.refused(Reason.ILLEGAL_PARAMETER, "body")
+            self._count(call, self._dialect.key_of(call), reply, 413)
+            return self._response(reply, 413)
+        return await self._rest(request, replace(call, body=body) if body else call)
 
     # -- REST -----------------------------------------------------------------------------------
 
@@ -118,7 +122,10 @@ class VenueServer:
         instead = await self._before(request, where, subject)
         if instead is None:
             faults.request = where
-            reply = self._reformed(dialect.answer(call), where, subject)
+            reply = dialect.answer(call)
+            if faults.standing:
+                text = spoiled(faults, reply.body.decode(), (where,), subject)
+                reply = replace(reply, body=text.encode())
             late = self._fires(FaultKind.DELAY, where, subject, ("after",))
             if late is not None:
                 await asyncio.sleep(min(late.knob.delay_s, HANG_S))
@@ -167,17 +174,11 @@ class VenueServer:
         page = Reply(code, b"{}") if status.knob.how == "json" else _page(code)
         return page if after_s is None else replace(page, headers={"Retry-After": str(after_s)})
 
-    def _reformed(self, reply: Reply, where: Scope, subject: str) -> Reply:
-        form = self._venue.faults.fires(FaultKind.FIELD_FORM, where, subject, FIELD_HOWS)
-        if form is None:
-            return reply
-        return replace(reply, body=reformed(reply.body.decode(), form.knob.message, form.knob.how or "number").encode())
-
     def _fires(self, kind: FaultKind, where: Scope, subject: str, hows: tuple[str, ...]) -> Fault | None:
         return self._venue.faults.fires(kind, where, subject, hows)
 
     def _count(self, call: Call, key: str, reply: Reply, status: int) -> None:
-        self._venue.meters.request(call.method, call.path, key, status, reply.code)
+        self._venue.meters.request(call.method, call.path, key, status, reply.code, call.arrived_ns)
 
     def _response(self, reply: Reply, status: int = 0) -> web.Response:
         return web.Response(
@@ -220,9 +221,7 @@ class VenueServer:
             if message.type is WSMsgType.TEXT:
                 self._dialect.heard(socket, message.data)
             elif message.type is WSMsgType.PING:
-                if socket.last_ping_ns:
-                    socket.longest_ping_gap_ns = max(socket.longest_ping_gap_ns, now_ns - socket.last_ping_ns)
-                socket.last_ping_ns = now_ns
+                socket.pinged(now_ns)
                 where = Scope(socket.path, "", "", socket.key, "", socket.kind)
                 if self._venue.faults.fires(FaultKind.IGNORE_PING, where, f"socket {socket.number}") is None:
                     socket.write(frame(PONG, message.data))
@@ -236,6 +235,8 @@ class VenueServer:
         pinged_s = time.monotonic()
         while True:
             await asyncio.sleep(SWEEP_S)
+            if self._venue.faults.spares_events():
+                self._venue.hub.release()
             if self._dialect.ping_every_s and time.monotonic() - pinged_s >= self._dialect.ping_every_s:
                 pinged_s = time.monotonic()
                 for socket in list(self._venue.hub.sockets.values()):

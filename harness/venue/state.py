@@ -1,13 +1,9 @@
-"""What the control port tells, as frozen values, and how they travel as JSON."""
+"""What the control port tells, as frozen values."""
 
 from __future__ import annotations
 
-import types
-import typing
-from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, NamedTuple, TypeVar
-
-T = TypeVar("T")
+from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,122 +153,6 @@ class VenueState:
 
 
 @dataclass(frozen=True, slots=True)
-class SocketCount:
-    """Sockets of one path, kind (public, private) and API key."""
-
-    path: str
-    kind: str
-    key: str
-    now: int
-    peak: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class OpenSocket:
-    """One connection that is open."""
-
-    number: int
-    path: str
-    kind: str
-    key: str
-    opened_ns: int
-    frames: int
-    black_holed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ClosedSocketState:
-    """One connection that is over. `code`: the client's close code; `ended`: how the venue cut it, if it did."""
-
-    number: int
-    path: str
-    kind: str
-    key: str
-    opened_ns: int
-    closed_ns: int
-    code: int | None
-    ended: str
-    frames: int
-    longest_ping_gap_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class ActiveSubscription:
-    """One (channel, symbol, socket)."""
-
-    channel: str
-    symbol: str
-    socket: int
-
-
-@dataclass(frozen=True, slots=True)
-class RequestCount:
-    """Answers of one kind. `status` 0: cut off without one; `code`: native, empty for success."""
-
-    method: str
-    path: str
-    key: str
-    status: int
-    code: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class LoginCount:
-    """Logins, or what the venue has in their place (listen keys), per key and outcome."""
-
-    key: str
-    outcome: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class ClientId:
-    """How often an order with a client id was asked for, and the order it became."""
-
-    account: str
-    client_order_id: str
-    asked: int
-    order_id: str
-    status: str
-
-
-@dataclass(frozen=True, slots=True)
-class FaultCount:
-    """A knob and how often it fired."""
-
-    handle: int
-    kind: str
-    fired: int
-
-
-@dataclass(frozen=True, slots=True)
-class Meters:
-    """All meters at one moment."""
-
-    sockets_now: int
-    sockets_peak: int
-    sockets_total: int
-    sockets: tuple[SocketCount, ...]
-    open_sockets: tuple[OpenSocket, ...]
-    closed_sockets: tuple[ClosedSocketState, ...]
-    upgrades_ns: tuple[int, ...]
-    subscriptions: tuple[ActiveSubscription, ...]
-    subscription_adds: int
-    subscription_removes: int
-    requests: tuple[RequestCount, ...]
-    logins: tuple[LoginCount, ...]
-    orders_accepted: int
-    client_ids: tuple[ClientId, ...]
-    duplicate_client_ids: int
-    frames_sent: int
-    feed_sent: int
-    feed_late_s_max: float
-    faults: tuple[FaultCount, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class FaultMark:
     """Name: fault.begin, fault.bit or fault.heal. `t_ns` is Unix time; `subject`: what it hit."""
 
@@ -281,25 +161,3 @@ class FaultMark:
     handle: int
     kind: str
     subject: str
-
-
-def read(kind: type[T], value: Any) -> T:
-    """Build a value of this module from its JSON; TypeError or ValueError when it does not fit."""
-    return typing.cast(T, _read(kind, value))
-
-
-def _read(kind: Any, value: Any) -> Any:
-    origin = typing.get_origin(kind)
-    if origin is tuple:
-        item = typing.get_args(kind)[0]
-        return tuple(_read(item, one) for one in value)
-    if origin in (types.UnionType, typing.Union):
-        return None if value is None else _read(typing.get_args(kind)[0], value)
-    if isinstance(kind, type) and is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
-        return kind(**{field.name: _read(hints[field.name], value[field.name]) for field in fields(kind)})
-    if kind is float:
-        return float(value)
-    if not isinstance(value, kind):
-        raise TypeError(f"{kind.__name__} expected, not {type(value).__name__}")
-    return value

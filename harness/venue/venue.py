@@ -35,8 +35,8 @@ class Venue:
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
         self.lenient = setup.profile == "lenient"
-        self.meters = Meters()
-        self.faults = Faults(setup.seed, time.time_ns)
+        self.meters = Meters(time.time_ns)
+        self.faults = Faults(setup.seed, time.time_ns, self.meters.log.add)
         self.hub = Hub(self.faults, self.meters, time.time_ns)
         names = list(dict.fromkeys(one.name for one in setup.keys))
         self.exchange = Exchange(seed=setup.seed, instruments=setup.instruments, accounts=names, now_ns=time.time_ns)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import TypeVar
 
-from harness.venue.core.faults import FaultKind, Faults
+from harness.venue.core.faults import FaultKind, Faults, Scope
 
 Row = TypeVar("Row")
 FIELD_HOWS = ("", "number", "string", "fraction", "whole")
@@ -35,6 +35,26 @@ def reformed(text: str, name: str, how: str) -> str:
         return f'{head}"{value}"' if as_string else f"{head}{value}"
 
     return re.sub(rf"({re.escape(json.dumps(name))}\s*:\s*)(?:{SCALAR})", other, text)
+
+
+def spoiled(faults: Faults, text: str, wheres: Sequence[Scope], subject: str) -> str:
+    """The text as the standing knobs on field forms leave it; only those that find their field count as firings."""
+    original = text
+    for fault in faults.every(
+        FaultKind.FIELD_FORM, wheres, subject, FIELD_HOWS, lambda knob: json.dumps(knob.message) in original
+    ):
+        text = reformed(text, fault.knob.message, fault.knob.how or "number")
+    return text
+
+
+def other_id(faults: Faults) -> bool:
+    """Whether the request that is being carried out is answered with order ids in the venue's other spelling."""
+    return faults.fires_here(FaultKind.FIELD_FORM, ("other_id",)) is not None
+
+
+def other_refusal_form(faults: Faults) -> bool:
+    """Whether the refusal that is about to be told takes the other form that the venue has."""
+    return faults.fires_here(FaultKind.REFUSAL_FORM) is not None
 
 
 def batch_fault(faults: Faults) -> str:

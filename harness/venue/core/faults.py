@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -64,6 +64,10 @@ class FaultKind(StrEnum):
     """Price events carry only what the venue must send, even without the last price."""
     OBSERVE_SIGNATURE = "observe_signature"
     """A wrong signature is accepted, and each one counts as a firing."""
+    BURST = "burst"
+    """Events of a channel are held back until there are `events` of them, then sent at once."""
+    REFUSAL_FORM = "refusal_form"
+    """A refused order is told in the other form that the venue has, for example inside an answer that says success."""
     LENIENT_ROW = "lenient_row"
     """One row of what the lenient profile adds, named by `message`, is on or off whatever the profile."""
 
@@ -83,7 +87,10 @@ HOWS: dict[FaultKind, tuple[str, ...]] = {
     FaultKind.LENIENT_ROW: ("on", "off"),
 }
 """Variants of a kind, the default first (native_error has none by default); a kind that is not listed has none."""
-EVENT_KINDS = (FaultKind.SILENCE, FaultKind.LOSE, FaultKind.DUPLICATE, FaultKind.REORDER, FaultKind.FIELD_FORM)
+EVENT_KINDS = (
+    FaultKind.SILENCE, FaultKind.LOSE, FaultKind.DUPLICATE, FaultKind.REORDER, FaultKind.BURST, FaultKind.FIELD_FORM,
+)  # fmt: skip
+MAX_BURST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +135,8 @@ class Knob:
     message: str = ""
     status: int = 0
     retry_after_s: int | None = None
+    events: int = 0
+    """Burst: how many events go out at once."""
 
     def check(self) -> None:
         """ValueError with one sentence when the knob makes no sense."""
@@ -148,6 +157,8 @@ class Knob:
             raise ValueError("fault native_error: say which code, or which reason as how, for example how='rate limit'")
         if self.kind is FaultKind.FIELD_FORM and not self.message and self.how not in ("other_id", "success_code"):
             raise ValueError("fault field_form: say which field as message, for example message='orderId'")
+        if self.kind is FaultKind.BURST and not 2 <= self.events <= MAX_BURST:
+            raise ValueError(f"fault burst: events must be between 2 and {MAX_BURST}, not {self.events}")
         if self.kind is FaultKind.LENIENT_ROW and not self.message:
             raise ValueError("fault lenient_row: say which row as message, for example message='client order id key'")
 
@@ -184,14 +195,19 @@ class Firing:
 class Faults:
     """All knobs of one venue. `fires` is asked wherever something could go wrong."""
 
-    def __init__(self, seed: int, now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self, seed: int, now_ns: Callable[[], int], log: Callable[[str, str, str], None] = lambda *row: None
+    ) -> None:
         self._now_ns = now_ns
+        self._log = log
         self._rng = random.Random(f"{seed}:faults")
         self._standing: dict[FaultKind, list[Fault]] = {}
         self.all: list[Fault] = []
         self.firings: deque[Firing] = deque(maxlen=FIRINGS_KEPT)
         self.request = Scope()
         """Where the request that is being carried out came in."""
+        self.on_events = False
+        """Cheap question before an expensive one: whether any knob on single events is set."""
 
     def set(self, knob: Knob) -> Fault:
         """From now (or `after_s` later) on it may fire."""
@@ -201,6 +217,7 @@ class Faults:
         fault = Fault(len(self.all) + 1, knob, now_ns, begin_ns, end_ns)
         self.all.append(fault)
         self._standing.setdefault(knob.kind, []).append(fault)
+        self._changed(fault, "fault.set")
         return fault
 
     def heal(self, handle: int) -> Fault:
@@ -211,6 +228,7 @@ class Faults:
         standing = self._standing.get(fault.knob.kind, [])
         if fault in standing:
             standing.remove(fault)
+            self._changed(fault, "fault.healed")
         if not fault.healed_ns:
             now_ns = self._now_ns()
             # One that ran out healed when its time was over, not when somebody said so.
@@ -221,9 +239,18 @@ class Faults:
         """Every fault that still stands."""
         return [self.heal(fault.handle) for fault in self.all if not fault.healed_ns]
 
-    def standing_on_events(self) -> bool:
-        """Cheap question before an expensive one: whether any knob on single events is set."""
-        return any(self._standing.get(kind) for kind in EVENT_KINDS)
+    def _changed(self, fault: Fault, what: str) -> None:
+        self.on_events = any(self._standing.get(kind) for kind in EVENT_KINDS)
+        self._log(what, f"{fault.handle} {fault.knob.kind}", fault.knob.how)
+
+    def spares_events(self) -> bool:
+        """Whether no knob on single events may fire now or later without being set again."""
+        now_ns = self._now_ns()
+        return not any(
+            fault.stands(now_ns) or fault.begin_ns > now_ns
+            for kind in EVENT_KINDS
+            for fault in self._standing.get(kind, ())
+        )
 
     @property
     def standing(self) -> bool:
@@ -235,20 +262,34 @@ class Faults:
 
         `hows`: only faults of these variants, any when empty.
         """
-        standing = self._standing.get(kind)
-        if not standing:
+        if not self._standing.get(kind):
             return None
+        return next(self.every(kind, (where,), subject, hows), None)
+
+    def every(
+        self,
+        kind: FaultKind,
+        wheres: Sequence[Scope],
+        subject: str = "",
+        hows: tuple[str, ...] = (),
+        touches: Callable[[Knob], bool] = lambda knob: True,
+    ) -> Iterator[Fault]:
+        """All of them, each counted and logged when it is taken. `wheres`: other names of the one place.
+
+        `touches`: whether a knob finds anything to spoil here; one that does not is no firing.
+        """
         now_ns = self._now_ns()
-        for fault in standing:
+        for fault in list(self._standing.get(kind, ())):
             if hows and fault.knob.how not in hows:
                 continue
-            if not fault.stands(now_ns) or not fault.knob.scope.covers(where):
+            if not fault.stands(now_ns) or not any(fault.knob.scope.covers(where) for where in wheres):
+                continue
+            if not touches(fault.knob):
                 continue
             if fault.knob.probability < 1.0 and self._rng.random() >= fault.knob.probability:
                 continue
-            self.fired(fault, subject or where.path or where.channel)
-            return fault
-        return None
+            self.fired(fault, subject or wheres[0].path or wheres[0].channel)
+            yield fault
 
     def row(self, name: str) -> bool | None:
         """Whether a lenient row was switched on or off; None when nobody touched it."""
@@ -266,3 +307,4 @@ class Faults:
         """Log one firing."""
         fault.fired += 1
         self.firings.append(Firing(self._now_ns(), fault.handle, fault.knob.kind, subject))
+        self._log("fault.bit", f"{fault.handle} {fault.knob.kind}", subject)

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from harness.venue.core.disturbances import FIELD_HOWS, reformed
+from harness.venue.core.counting import Count
+from harness.venue.core.disturbances import spoiled
 from harness.venue.core.faults import Fault, FaultKind, Faults, Scope
-from harness.venue.core.meters import Meters
+from harness.venue.core.meters import Meters, endpoint_of
 
 TEXT, CLOSE, PONG, PING = 0x1, 0x8, 0xA, 0x9
 MAX_BUFFERED_BYTES = 64 * 1024 * 1024
@@ -60,6 +61,8 @@ class Socket:
     path: str
     wire: Wire
     opened_ns: int
+    endpoint: str = ""
+    """The path as meters count it: no temporary keys, and not endlessly long."""
     kind: str = "public"
     key: str = ""
     account: str = ""
@@ -75,23 +78,41 @@ class Socket:
     last_heard_ns: int = 0
     text_keepalive: bool = False
     """Dialect's own: against the idle cut-off only pings by text count."""
+    pings: int = 0
+    first_ping_gap_ns: int = 0
     last_ping_ns: int = 0
     longest_ping_gap_ns: int = 0
+    """Between two pings that follow each other."""
     ended: str = ""
     """How it was cut by this side, empty while it was not."""
+    counted: Count = field(default_factory=Count)
+    """The meters' row that it counts in."""
+
+    def pinged(self, now_ns: int) -> None:
+        """The client's ping came in, by frame or by text."""
+        if self.last_ping_ns:
+            self.longest_ping_gap_ns = max(self.longest_ping_gap_ns, now_ns - self.last_ping_ns)
+        else:
+            self.first_ping_gap_ns = now_ns - self.opened_ns
+        self.last_ping_ns = now_ns
+        self.pings += 1
+
+    def longest_unpinged_ns(self, until_ns: int) -> int:
+        """The same with the time before the first ping and after the last one; without any, its whole life."""
+        return max(self.longest_ping_gap_ns, self.first_ping_gap_ns, until_ns - (self.last_ping_ns or self.opened_ns))
 
     def send(self, text: str) -> None:
         """Send one text frame."""
         self.write(frame(TEXT, text.encode()))
 
-    def write(self, data: bytes) -> None:
-        """Send a finished frame, unless the socket is cut."""
+    def write(self, data: bytes, frames: int = 1) -> None:
+        """Send finished frames, unless the socket is cut."""
         if self.black_holed or self.ended:
             return
         if self.wire.buffered_bytes() > MAX_BUFFERED_BYTES:
             self.end("reset")
             return
-        self.frames += 1
+        self.frames += frames
         if self.sent_counts:
             self.last_heard_ns = time.time_ns()
         self.wire.write(data)
@@ -121,21 +142,26 @@ class Hub:
         self.sockets: dict[int, Socket] = {}
         self._subscribers: dict[Channel, dict[int, Socket]] = {}
         self._by_topic: dict[str, dict[Channel, None]] = {}
-        self._held: dict[Channel, bytes] = {}
+        self._held: dict[Channel, list[bytes]] = {}
+        """What goes out after the next event of its channel."""
+        self._gathered: dict[Channel, list[bytes]] = {}
+        """What waits for a burst."""
 
     def opened(self, path: str, wire: Wire) -> Socket:
         """A client completed its handshake."""
         self._numbers += 1
         now_ns = self._now_ns()
-        socket = Socket(self._numbers, path, wire, now_ns, last_heard_ns=now_ns)
+        socket = Socket(self._numbers, path, wire, now_ns, endpoint_of(path), last_heard_ns=now_ns)
         self.sockets[socket.number] = socket
-        self._meters.socket_opened(socket.path, socket.kind, socket.key, now_ns)
+        self._meters.socket_opened(socket, now_ns)
         return socket
 
     def identify(self, socket: Socket, key: str, account: str) -> None:
         """The socket now belongs to a key."""
-        self._meters.socket_changed(socket.path, (socket.kind, socket.key), ("private", key))
+        if (socket.kind, socket.key) == ("private", key):
+            return
         socket.kind, socket.key, socket.account = "private", key, account
+        self._meters.socket_identified(socket)
 
     def closed(self, socket: Socket, code: int | None) -> None:
         """The connection is over, however it ended; what it subscribed to goes with it."""
@@ -151,7 +177,7 @@ class Hub:
         socket.channels.add(channel)
         self._subscribers.setdefault(channel, {})[socket.number] = socket
         self._by_topic.setdefault(channel.symbol or channel.account, {})[channel] = None
-        self._meters.subscription_adds += 1
+        self._meters.subscribed(socket.number, channel.name, channel.symbol)
 
     def unsubscribe(self, socket: Socket, channel: Channel) -> None:
         """Nothing happens when it was not subscribed."""
@@ -164,7 +190,8 @@ class Hub:
             del self._subscribers[channel]
             del self._by_topic[channel.symbol or channel.account][channel]
             self._held.pop(channel, None)
-        self._meters.subscription_removes += 1
+            self._gathered.pop(channel, None)
+        self._meters.unsubscribed(socket.number, channel.name, channel.symbol)
 
     def wanted(self, topic: str) -> list[Channel]:
         """Channels of a symbol (or an account; empty: of all symbols) that somebody listens to."""
@@ -179,40 +206,53 @@ class Hub:
         sockets = self._subscribers.get(channel)
         if not sockets:
             return
-        if self._faults.standing_on_events():
-            data = self._disturbed(channel, text, streams, symbol, next(iter(sockets.values())))
-            if not data:
+        frames = 1
+        if self._faults.on_events or self._held or self._gathered:
+            sent = self._disturbed(channel, text, streams, symbol, next(iter(sockets.values())))
+            frames, data = len(sent), b"".join(sent)
+            if not frames:
                 return
         else:
             data = frame(TEXT, text.encode())
         for socket in list(sockets.values()):
-            socket.write(data)
-        self._meters.frames_sent += len(sockets)
+            socket.write(data, frames)
+        self._meters.frames_sent += frames * len(sockets)
 
-    def _disturbed(self, channel: Channel, text: str, streams: tuple[str, ...], symbol: str, first: Socket) -> bytes:
+    def release(self) -> None:
+        """Send what faults held back: none of them stands any more."""
+        for channel in [*self._held, *self._gathered]:
+            sent = [*self._gathered.pop(channel, ()), *self._held.pop(channel, ())]
+            for socket in self.listeners(channel):
+                socket.write(b"".join(sent), len(sent))
+                self._meters.frames_sent += len(sent)
+
+    def _disturbed(
+        self, channel: Channel, text: str, streams: tuple[str, ...], symbol: str, first: Socket
+    ) -> list[bytes]:
+        """The frames that go out now in the place of this event's."""
         # A scope names either the venue's channel or the core's stream, whichever its author knows.
         wheres = [
             Scope(first.path, "", name, first.key, symbol or channel.symbol, first.kind)
             for name in (channel.name, *streams)
         ]
+        subject = f"{channel.name} {wheres[0].symbol}"
 
-        def bite(kind: FaultKind, hows: tuple[str, ...] = ()) -> Fault | None:
-            found = (self._faults.fires(kind, where, f"{channel.name} {where.symbol}", hows) for where in wheres)
-            return next((fault for fault in found if fault is not None), None)
+        def bite(kind: FaultKind) -> Fault | None:
+            return next(self._faults.every(kind, wheres, subject), None)
 
-        def bites(kind: FaultKind) -> bool:
-            return bite(kind) is not None
-
-        form = bite(FaultKind.FIELD_FORM, FIELD_HOWS)
-        if form is not None:
-            text = reformed(text, form.knob.message, form.knob.how or "number")
-        data = frame(TEXT, text.encode())
-        if bites(FaultKind.SILENCE) or bites(FaultKind.LOSE):
-            return b""
-        if bites(FaultKind.DUPLICATE):
-            data += data
-        held = self._held.pop(channel, b"")
-        if not held and bites(FaultKind.REORDER):
-            self._held[channel] = data
-            return b""
-        return data + held
+        if bite(FaultKind.SILENCE) or bite(FaultKind.LOSE):
+            return []
+        sent = [frame(TEXT, spoiled(self._faults, text, wheres, subject).encode())]
+        if bite(FaultKind.DUPLICATE):
+            sent += sent
+        held = self._held.pop(channel, [])
+        if not held and bite(FaultKind.REORDER):
+            self._held[channel] = sent
+            return []
+        sent += held
+        burst = bite(FaultKind.BURST)
+        gathered = self._gathered.pop(channel, []) + sent
+        if burst is not None and len(gathered) < burst.knob.events:
+            self._gathered[channel] = gathered
+            return []
+        return gathered

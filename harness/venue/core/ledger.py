@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-MAX_ROWS = 3_000_000
-"""Beyond this the oldest quarter is dropped, and reading from before it is refused."""
+from harness.venue.core.tape import Tape
+
+LEDGER_BYTES = 256 * 1024 * 1024
+"""Beyond this the oldest updates are forgotten, and reading from before them is refused: about 1.8 million updates."""
+CUT = "\x1f"
 
 
 class Row(NamedTuple):
@@ -23,47 +26,47 @@ class Row(NamedTuple):
 class Ledger:
     """Append-only; serials start at 1. One update may have several rows of the same serial."""
 
-    def __init__(self, max_rows: int = MAX_ROWS) -> None:
-        self._rows: list[Row] = []
-        self._max_rows = max_rows
-        self._dropped_serial = 0
-        self.serial = 0
+    def __init__(self, max_bytes: int = LEDGER_BYTES) -> None:
+        self._tape = Tape(max_bytes)
+
+    @property
+    def serial(self) -> int:
+        """Of the latest update, 0 before the first."""
+        return self._tape.last
+
+    @property
+    def bytes(self) -> int:
+        """What it takes in memory: its limit and 4096 updates more at most."""
+        return self._tape.bytes
 
     def emit(self, stream: str, spellings: Iterable[tuple[str, str]], sent_ns: int, account: str = "") -> int:
         """Number one update and write down its (key, value) spellings; returns the serial."""
-        self.serial = serial = self.serial + 1
+        parts = [f"{sent_ns}{CUT}{stream}{CUT}{account}"]
         for key, value in spellings:
-            self._rows.append(Row(serial, stream, key, value, sent_ns, account))
-        if len(self._rows) > self._max_rows:
-            cut = self._max_rows // 4
-            while self._rows[cut].serial == self._rows[cut - 1].serial:
-                cut += 1
-            self._dropped_serial = self._rows[cut - 1].serial
-            del self._rows[:cut]
-        return serial
+            # Only a client's own id could hold the separator, and no venue takes it there.
+            parts.append(key if CUT not in key else key.replace(CUT, " "))
+            parts.append(value)
+        return self._tape.append(CUT.join(parts))
 
     def since(self, serial: int, limit: int | None = None) -> list[Row]:
-        """Rows with a higher serial, oldest first; ValueError when some of them were dropped already."""
-        if serial < self._dropped_serial:
-            raise ValueError(
-                f"the ledger keeps updates after serial {self._dropped_serial}, {serial} is too old: read it more often"
-            )
-        start = self._first_after(serial)
-        rows = self._rows
-        if limit is None or start + limit >= len(rows):
-            return rows[start:]
-        # Never part the spellings of one update: a reader goes on from the last serial it got.
-        end = start + limit
-        while end < len(rows) and rows[end].serial == rows[end - 1].serial:
-            end += 1
-        return rows[start:end]
+        """Rows with a higher serial, oldest first; ValueError when some of them were forgotten already.
 
-    def _first_after(self, serial: int) -> int:
-        low, high = 0, len(self._rows)
-        while low < high:
-            middle = (low + high) // 2
-            if self._rows[middle].serial <= serial:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+        `limit`: stop after so many rows, but never part the spellings of one update: a reader goes on from the last
+        serial it got.
+        """
+        dropped = self._tape.dropped
+        if serial < dropped:
+            raise ValueError(
+                f"the ledger keeps updates after serial {dropped}, {serial} is too old: read it more often"
+            )
+        rows: list[Row] = []
+        for number, record in self._tape.after(serial):
+            if limit is not None and len(rows) >= limit:
+                break
+            stamp, stream, account, *spelled = record.split(CUT)
+            sent_ns = int(stamp)
+            rows += [
+                Row(number, stream, key, value, sent_ns, account)
+                for key, value in zip(spelled[::2], spelled[1::2], strict=True)
+            ]
+        return rows

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, deque
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from harness.venue.core.counting import AskedIds, Capped, Count
+from harness.venue.core.runlog import RunLog
 
 if TYPE_CHECKING:
     from harness.venue.core.hub import Socket
 
 CLOSED_SOCKETS_KEPT = 5_000
 REQUEST_ROWS_KEPT = 10_000
-CLIENT_IDS_KEPT = 200_000
+SOCKET_ROWS_KEPT = 1_000
+LOGIN_ROWS_KEPT = 1_000
+CLIENT_IDS_KEPT = 50_000
+MOMENTS_KEPT = 200
+OTHER = "(other)"
+"""The row of everything beyond a limit."""
+TEMPORARY_KEY = re.compile(r"(?<=/)[0-9A-Za-z_-]{32,}(?=/|$)")
+MAX_ENDPOINT = 120
+
+
+def endpoint_of(path: str) -> str:
+    """A path as meters count it: temporary keys (listen keys above all) are one endpoint, whichever they are."""
+    return TEMPORARY_KEY.sub("{key}", path)[:MAX_ENDPOINT]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,82 +44,106 @@ class ClosedSocket:
     code: int | None
     ended: str
     frames: int
+    pings: int
     longest_ping_gap_ns: int
+    longest_unpinged_ns: int
 
 
 @dataclass(slots=True)
-class Count:
-    """Sockets of one path, kind and key."""
+class Moment:
+    """A moment that somebody marked, and what became of the sockets that were open then: None while they are."""
 
-    now: int = 0
-    peak: int = 0
-    total: int = 0
-
-    def up(self) -> None:
-        """One more."""
-        self.now += 1
-        self.total += 1
-        self.peak = max(self.peak, self.now)
+    name: str
+    t_ns: int
+    sockets: dict[int, ClosedSocket | None] = field(default_factory=dict)
 
 
 class Meters:
-    """Plain counters; reading them changes nothing."""
+    """Plain counters; reading them changes nothing. However much clients make up, the memory is bounded."""
 
-    def __init__(self) -> None:
+    def __init__(self, now_ns: Callable[[], int]) -> None:
+        self._now_ns = now_ns
+        self.log = RunLog(now_ns)
         self.sockets: dict[tuple[str, str, str], Count] = {}
+        """By (endpoint, kind, key)."""
         self.all_sockets = Count()
         self.upgrades_ns: deque[int] = deque(maxlen=CLOSED_SOCKETS_KEPT)
         self.closed: deque[ClosedSocket] = deque(maxlen=CLOSED_SOCKETS_KEPT)
+        self.moments: deque[Moment] = deque(maxlen=MOMENTS_KEPT)
         self.subscription_adds = 0
         self.subscription_removes = 0
-        self.requests: Counter[tuple[str, str, str, int, str]] = Counter()
+        self.requests: Counter[tuple[str, str, str, int, str]] = Capped(
+            REQUEST_ROWS_KEPT, lambda row: (row[0], OTHER, "", row[3], row[4])
+        )
         """(method, path, key, status, native code)."""
-        self.logins: Counter[tuple[str, str]] = Counter()
+        self.logins: Counter[tuple[str, str]] = Capped(
+            LOGIN_ROWS_KEPT, lambda row: (OTHER, row[1]), lambda row: self.log.add("login", row[0], row[1])
+        )
         """(key, outcome)."""
-        self.client_ids: Counter[tuple[str, str]] = Counter()
-        """(account, client id): how often an order with it was asked for."""
+        self.client_ids = AskedIds(CLIENT_IDS_KEPT)
         self.lenient_uses: Counter[str] = Counter()
+        """By row of the lenient profile."""
         self.frames_sent = 0
         self.late_s_max = 0.0
         self.feed_sent = 0
 
-    def socket_opened(self, path: str, kind: str, key: str, now_ns: int) -> None:
+    def socket_opened(self, socket: Socket, now_ns: int) -> None:
         """A handshake was completed."""
         self.upgrades_ns.append(now_ns)
         self.all_sockets.up()
-        self.sockets.setdefault((path, kind, key), Count()).up()
+        self._count(socket)
+        self.log.add("socket.opened", str(socket.number), socket.endpoint)
 
-    def socket_changed(self, path: str, before: tuple[str, str], after: tuple[str, str]) -> None:
+    def socket_identified(self, socket: Socket) -> None:
         """A socket turned out to belong to a key: it counts there and no longer where it began."""
-        if before == after:
-            return
-        count = self.sockets[(path, *before)]
-        count.now -= 1
-        count.total -= 1
-        count.peak = min(count.peak, max(count.now, count.total))
-        if not count.total:
-            del self.sockets[(path, *before)]
-        self.sockets.setdefault((path, *after), Count()).up()
+        socket.counted.back()
+        self._count(socket)
+        self.log.add("socket.identified", str(socket.number), socket.key)
 
     def socket_closed(self, socket: Socket, code: int | None, now_ns: int) -> None:
         """A connection is over."""
         self.all_sockets.now -= 1
-        self.sockets[socket.path, socket.kind, socket.key].now -= 1
-        self.closed.append(
-            ClosedSocket(
-                socket.number, socket.path, socket.kind, socket.key, socket.opened_ns, now_ns, code, socket.ended,
-                socket.frames, socket.longest_ping_gap_ns,
-            )
+        socket.counted.now -= 1
+        closed = ClosedSocket(
+            socket.number, socket.endpoint, socket.kind, socket.key, socket.opened_ns, now_ns, code, socket.ended,
+            socket.frames, socket.pings, socket.longest_ping_gap_ns, socket.longest_unpinged_ns(now_ns),
         )  # fmt: skip
+        self.closed.append(closed)
+        for moment in self.moments:
+            if socket.number in moment.sockets:
+                moment.sockets[socket.number] = closed
+        how = socket.ended or "by the client"
+        self.log.add("socket.closed", str(socket.number), f"{how}, code {'none' if code is None else code}")
 
-    def request(self, method: str, path: str, key: str, status: int, code: str) -> None:
-        """One REST request was answered; status 0: it was cut off. Made-up paths beyond a number count as one."""
-        row = (method, path, key, status, code)
-        if row not in self.requests and len(self.requests) >= REQUEST_ROWS_KEPT:
-            row = (method, "(other)", "", status, code)
-        self.requests[row] += 1
+    def _count(self, socket: Socket) -> None:
+        row = (socket.endpoint, socket.kind, socket.key)
+        if row not in self.sockets and len(self.sockets) >= SOCKET_ROWS_KEPT:
+            row = (OTHER, "", "")
+        socket.counted = self.sockets.setdefault(row, Count())
+        socket.counted.up()
+
+    def mark(self, name: str, sockets: list[int]) -> Moment:
+        """From now on the time is taken until each of these sockets is over."""
+        moment = Moment(name, self._now_ns(), dict.fromkeys(sockets))
+        self.moments.append(moment)
+        self.log.add("moment", name, f"{len(sockets)} sockets")
+        return moment
+
+    def subscribed(self, number: int, channel: str, symbol: str) -> None:
+        """A socket has a subscription more."""
+        self.subscription_adds += 1
+        self.log.add("subscribed", str(number), f"{channel} {symbol}")
+
+    def unsubscribed(self, number: int, channel: str, symbol: str) -> None:
+        """A socket has a subscription less."""
+        self.subscription_removes += 1
+        self.log.add("unsubscribed", str(number), f"{channel} {symbol}")
+
+    def request(self, method: str, path: str, key: str, status: int, code: str, arrived_ns: int) -> None:
+        """One REST request was answered just now; status 0: it was cut off. Made-up paths beyond a number are one."""
+        self.requests[method, path, key, status, code] += 1
+        self.log.add("request", f"{method} {path}", f"status {status} code {code or '-'} arrived_ns {arrived_ns} {key}")
 
     def client_id_asked(self, account: str, client_id: str) -> None:
         """An order with this client id was asked for."""
-        if client_id and (len(self.client_ids) < CLIENT_IDS_KEPT or (account, client_id) in self.client_ids):
-            self.client_ids[account, client_id] += 1
+        self.client_ids.ask(account, client_id)

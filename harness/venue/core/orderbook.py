@@ -1,4 +1,9 @@
-"""All orders of all accounts by id and by client id; closed ones are kept up to a stated number."""
+"""All orders of all accounts by id and by client id; closed ones age out.
+
+The rule: every open order is kept, and the last CLOSED_KEPT closed ones of all accounts together. What is older is
+forgotten: unknown to queries, gone from lists, and its client id free again. A client id is therefore unique among an
+account's open orders and those of its closed ones that are still kept; used twice among these, it is refused.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +11,15 @@ from collections import deque
 
 from harness.venue.core.orders import Fill, Order
 
-CLOSED_KEPT = 200_000
-"""Closed orders beyond this many are forgotten, oldest first: they are then unknown to queries."""
+CLOSED_KEPT = 50_000
 FILLS_KEPT = 5_000
 
 
 class OrderBook:
     """Ids are consecutive from `first_id`, so that a seed gives the same ids again."""
 
-    def __init__(self, first_id: int) -> None:
+    def __init__(self, first_id: int, closed_kept: int = CLOSED_KEPT) -> None:
+        self._closed_kept = closed_kept
         self._next_id = first_id
         self._next_trade_id = first_id * 10
         self._orders: dict[int, Order] = {}
@@ -46,7 +51,7 @@ class OrderBook:
         """The order is final."""
         self._open[order.account].pop(order.order_id, None)
         self._closed.append(order.order_id)
-        if len(self._closed) > CLOSED_KEPT:
+        if len(self._closed) > self._closed_kept:
             gone = self._orders.pop(self._closed.popleft())
             self._by_client_id.pop((gone.account, gone.client_id), None)
 

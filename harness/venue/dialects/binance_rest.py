@@ -1,4 +1,4 @@
-"""Binance's private REST: orders, account, positions, settings and listen keys."""
+"""Binance's private REST: orders, account and positions."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.venue.core.account import Account
 from harness.venue.core.decimals import ZERO
+from harness.venue.core.disturbances import batch_fault, batch_rows, item_fails
 from harness.venue.core.orders import Force, Kind, Order, Side, Ticket
 from harness.venue.core.refusal import Reason, Refused
 from harness.venue.dialects import binance_views as views
@@ -22,8 +23,10 @@ from harness.venue.dialects.binance_params import (
     text,
     whole,
 )
+from harness.venue.dialects.binance_settings import SettingCalls
 from harness.venue.venue import Venue
 
+ACCOUNT_ROW = "binance v2 account positions[]"
 MAX_BATCH_PLACE = 5
 MAX_BATCH_CANCEL = 10
 
@@ -53,12 +56,7 @@ class PrivateCalls:
             ("GET", "/fapi/v1/leverageBracket"): self.brackets,
             ("GET", "/fapi/v1/userTrades"): self.fills,
             ("GET", "/fapi/v1/commissionRate"): self.commission,
-            ("GET", "/fapi/v1/symbolConfig"): self.symbol_config,
-            ("POST", "/fapi/v1/leverage"): self.leverage,
-            ("POST", "/fapi/v1/marginType"): self.margin_type,
-            ("POST", "/fapi/v1/positionSide/dual"): self.position_mode,
-            ("GET", "/fapi/v1/positionSide/dual"): lambda *_: {"dualSidePosition": False},
-            ("GET", "/fapi/v1/multiAssetsMargin"): lambda *_: {"multiAssetsMargin": False},
+            **SettingCalls(venue).routes,
             ("GET", "/papi/v1/account"): self.portfolio,
             ("GET", "/sapi/v1/capital/config/getall"): lambda *_: [],
             ("GET", "/sapi/v1/margin/allPairs"): lambda *_: [],
@@ -97,15 +95,18 @@ class PrivateCalls:
         if not 1 <= len(items) <= MAX_BATCH_PLACE:
             raise Refused(Reason.TOO_MANY_ITEMS)
         answers: list[Any] = []
-        for item in items:
+        how = batch_fault(self._venue.faults)
+        for index, item in enumerate(items):
             try:
+                if item_fails(how, index):
+                    raise Refused(Reason.OVERLOADED)
                 if not isinstance(item, dict):
                     raise Refused(Reason.ILLEGAL_PARAMETER, "batchOrders", "a list of objects")
                 answers.append(self.place(account, {str(key): text(value) for key, value in item.items()}))
             except Refused as refused:
                 code, _, message = spelled(refused)
                 answers.append({"code": code, "msg": message})
-        return answers
+        return batch_rows(answers, how)
 
     def query(self, account: Account, params: Params) -> Any:
         """GET order."""
@@ -151,13 +152,16 @@ class PrivateCalls:
         if len(wanted) > MAX_BATCH_CANCEL:
             raise Refused(Reason.TOO_MANY_ITEMS)
         answers: list[Any] = []
-        for one in wanted:
+        how = batch_fault(self._venue.faults)
+        for index, one in enumerate(wanted):
             try:
+                if item_fails(how, index):
+                    raise Refused(Reason.OVERLOADED)
                 answers.append(self.cancel(account, {"symbol": symbol, **one}))
             except Refused as refused:
                 code, _, message = spelled(refused)
                 answers.append({"code": code, "msg": message})
-        return answers
+        return batch_rows(answers, how)
 
     def cancel_all(self, account: Account, params: Params) -> Any:
         """DELETE allOpenOrders of a symbol."""
@@ -180,7 +184,10 @@ class PrivateCalls:
     # -- account --------------------------------------------------------------------------------
 
     def _account(self, account: Account, version: int) -> Any:
-        return views.account(self._exchange, account, version=version, lenient=self._venue.lenient)
+        lenient = version == 2 and self._venue.allows(ACCOUNT_ROW)
+        if lenient:
+            self._venue.meters.lenient_uses[ACCOUNT_ROW] += 1
+        return views.account(self._exchange, account, version=version, lenient=lenient)
 
     def _balance(self, account: Account) -> Any:
         whole_account = self._account(account, 3)
@@ -258,48 +265,3 @@ class PrivateCalls:
         """GET commissionRate."""
         symbol = self._exchange.market(needed(params, "symbol")).instrument.symbol
         return {"symbol": symbol, "makerCommissionRate": "0.000200", "takerCommissionRate": "0.000400"}
-
-    # -- settings -------------------------------------------------------------------------------
-
-    def symbol_config(self, account: Account, params: Params) -> Any:
-        """GET symbolConfig."""
-        symbols = [params["symbol"]] if params.get("symbol") else list(self._exchange.markets)
-        return [
-            {
-                "symbol": self._exchange.market(symbol).instrument.symbol,
-                "marginType": "ISOLATED" if account.position(symbol).margin_type == "isolated" else "CROSSED",
-                "isAutoAddMargin": False,
-                "leverage": account.position(symbol).leverage,
-                "maxNotionalValue": "100000000",
-            }
-            for symbol in symbols
-        ]
-
-    def leverage(self, account: Account, params: Params) -> Any:
-        """POST leverage."""
-        instrument = self._exchange.market(needed(params, "symbol")).instrument
-        needed(params, "leverage")
-        leverage = whole(params, "leverage", 0, 0, 10_000)
-        if not 1 <= leverage <= instrument.max_leverage:
-            raise Refused(Reason.BAD_LEVERAGE, "leverage", str(leverage))
-        account.position(instrument.symbol).leverage = leverage
-        return {"symbol": instrument.symbol, "leverage": leverage, "maxNotionalValue": "100000000"}
-
-    def margin_type(self, account: Account, params: Params) -> Any:
-        """POST marginType."""
-        instrument = self._exchange.market(needed(params, "symbol")).instrument
-        wanted = {"CROSSED": "cross", "ISOLATED": "isolated"}.get(needed(params, "marginType"))
-        if wanted is None:
-            raise Refused(Reason.ILLEGAL_PARAMETER, "marginType", "CROSSED, ISOLATED")
-        position = account.position(instrument.symbol)
-        if position.margin_type == wanted:
-            raise Refused(Reason.UNCHANGED_MARGIN_TYPE)
-        position.margin_type = wanted
-        return {"code": 200, "msg": "success"}
-
-    def position_mode(self, _: Account, params: Params) -> Any:
-        """POST positionSide/dual: this venue is one-way only."""
-        needed(params, "dualSidePosition")
-        if flag(params, "dualSidePosition"):
-            raise Refused(Reason.UNSUPPORTED)
-        raise Refused(Reason.UNCHANGED_POSITION_MODE)

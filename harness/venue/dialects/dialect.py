@@ -24,6 +24,8 @@ class Call:
     body: bytes
     headers: Mapping[str, str]
     raw_path: str = ""
+    arrived_ns: int = 0
+    """When its first line was read, Unix time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,19 @@ class Reply:
 
 
 class Dialect(Protocol):
-    """One venue's REST and WebSocket. Nothing here waits: delays and cuts are the server's business."""
+    """One venue's REST and WebSocket. Nothing here waits: delays and cuts are the server's business.
+
+    Most faults bite in the server and the hub without a dialect's help. These it has to ask for where it concerns its
+    venue, all of them in core.disturbances or core.faults, each answer being logged as a firing:
+    - batch_fault, item_fails, batch_rows: a batch with one item too many, one missing, reordered or partly failed;
+    - other_id: order ids in the venue's other spelling (bybit: numeric instead of a UUID);
+    - other_refusal_form: a refused order in the venue's other form (okx: a bad sCode under code "0" instead of "1");
+    - faults.fires(FaultKind.BARE_DELTA, ...): a price event without all that may be left out (bybit: lastPrice);
+    - faults.fires_here(FaultKind.OBSERVE_SIGNATURE): take a wrong signature for a right one;
+    - faults.fires(DELAY_LOGIN | REJECT_LOGIN | REFUSE_SUBSCRIBE, ...): where a socket logs in or subscribes;
+    - venue.allows(row): whether a row of the lenient profile holds, and when it made a difference
+      venue.meters.lenient_uses[row] += 1.
+    """
 
     name: str
     roots: tuple[str, ...]

@@ -10,9 +10,8 @@ from harness.venue.venue import Venue
 def text_ping(venue: Venue, socket: Socket, answer: str) -> None:
     """A client's ping came in as text: answer it unless a fault says otherwise."""
     now_ns = venue.now_ns()
-    if socket.last_ping_ns:
-        socket.longest_ping_gap_ns = max(socket.longest_ping_gap_ns, now_ns - socket.last_ping_ns)
-    socket.last_ping_ns = socket.last_heard_ns = now_ns
+    socket.pinged(now_ns)
+    socket.last_heard_ns = now_ns
     where = Scope(socket.path, "", "", socket.key, "", socket.kind)
     if venue.faults.fires(FaultKind.IGNORE_PING, where, f"socket {socket.number}") is None:
         socket.send(answer)
