@@ -30,6 +30,12 @@ STATUSES = {
     Status.CANCELED: "Cancelled",
     Status.EXPIRED: "Cancelled",
 }
+REASONS = {
+    Force.GTX: "EC_PostOnlyWillTakeLiquidity",
+    Force.IOC: "EC_NoImmediateQtyToFill",
+    Force.FOK: "EC_NoImmediateQtyToFill",
+}
+"""Why the venue itself ended an order."""
 
 
 def price(value: Decimal, instrument: Instrument) -> str:
@@ -97,8 +103,8 @@ class Views:
             "cumExecValue": canonical(one.quote_executed),
             "cumExecFee": canonical(one.fees),
             "cumFeeDetail": {instrument.quote: canonical(one.fees)} if one.fees else {},
-            "rejectReason": "EC_NoError",
-            "cancelType": "CancelByUser" if one.status is Status.CANCELED else "UNKNOWN",
+            "rejectReason": REASONS.get(ticket.force, "EC_NoError") if one.ended_by_venue else "EC_NoError",
+            "cancelType": "CancelByUser" if one.status is Status.CANCELED and not one.ended_by_venue else "UNKNOWN",
             "reduceOnly": ticket.reduce_only,
             "closeOnTrigger": False,
             "positionIdx": 0,
