@@ -6,6 +6,7 @@ import json
 import zlib
 from typing import Any
 
+import aiohttp
 import ccxt
 import pytest
 
@@ -244,6 +245,10 @@ def test_knobs_on_login_subscription_signature_and_batches() -> None:
             async with control.faulty("field_form", how="success_code"):
                 _, answer = await ask(running, "POST", "/api/v5/trade/order", refused)
                 assert (answer["code"], answer["data"][0]["sCode"]) == ("0", "51008")
+            async with control.faulty("eof_after_accept", path="/api/v5/trade/order"):
+                with pytest.raises(aiohttp.ClientError):
+                    await ask(running, "POST", "/api/v5/trade/order", {**ORDER, "clOrdId": "unanswered"})
+                assert await control.order(client_order_id="unanswered") is not None
             async with control.faulty("field_form", message="ordId", how="number"):
                 _, answer = await ask(running, "GET", "/api/v5/trade/orders-pending")
                 assert all(isinstance(row["ordId"], int) for row in answer["data"])
