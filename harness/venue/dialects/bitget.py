@@ -13,8 +13,9 @@ from harness.venue.dialects.bitget_errors import USUAL_STATUS, spelled
 from harness.venue.dialects.bitget_login import authenticated
 from harness.venue.dialects.bitget_market import PublicCalls
 from harness.venue.dialects.bitget_modes import PositionModes
-from harness.venue.dialects.bitget_params import params_of
+from harness.venue.dialects.bitget_params import native_keys, params_of
 from harness.venue.dialects.bitget_rest import ORD, PrivateCalls
+from harness.venue.dialects.bitget_rows import Rows
 from harness.venue.dialects.bitget_ws import Streams
 from harness.venue.dialects.dialect import Call, Reply
 from harness.venue.venue import Venue
@@ -36,10 +37,10 @@ class Bitget:
         self._exchange = venue.exchange
         venue.exchange.books_would_take = True
         venue.exchange.unfilled_status = Status.CANCELED
-        modes = PositionModes()
-        self._public = PublicCalls(venue).routes
-        self._private = PrivateCalls(venue, modes).routes
-        self._streams = Streams(venue, modes)
+        modes, self._rows = PositionModes(), Rows(venue)
+        self._public = PublicCalls(venue, self._rows).routes
+        self._private = PrivateCalls(venue, modes, self._rows).routes
+        self._streams = Streams(venue, modes, self._rows)
         venue.exchange.listeners.append(self.emitted)
 
     # -- REST -----------------------------------------------------------------------------------
@@ -51,7 +52,7 @@ class Bitget:
     def symbol_of(self, call: Call) -> str:
         """From the query or the JSON body."""
         try:
-            symbol = params_of(call, lenient=False).get("symbol", "")
+            symbol = params_of(call).get("symbol", "")
         except Refused:
             return ""
         return symbol if isinstance(symbol, str) else ""
@@ -77,17 +78,17 @@ class Bitget:
         return self.error(code, message, status)
 
     def _carried_out(self, call: Call) -> Reply:
-        lenient = self._venue.lenient
         public = self._public.get(call.path)
         if public is not None and call.method == "GET":
-            return self._ok(public(params_of(call, lenient=lenient)))
+            return self._ok(public(params_of(call)))
         private = self._private.get((call.method, call.path))
         if private is None:
             # Also /api/v3: any success there would make ccxt speak the unified account's API.
             raise Refused(Reason.UNKNOWN_PATH, call.path, call.method)
         key = authenticated(self._venue, call)
         accepted = self._exchange.book.accepted
-        reply = self._ok(private(self._venue.account(key.name), params_of(call, lenient=lenient)))
+        params = native_keys(params_of(call), self._rows)
+        reply = self._ok(private(self._venue.account(key.name), params))
         if call.path in PLACE_PATHS and self._exchange.book.accepted > accepted:
             return Reply(reply.status, reply.body, reply.code, booked=True)
         return reply

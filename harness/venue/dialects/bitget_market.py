@@ -13,6 +13,7 @@ from harness.venue.core.orders import Side
 from harness.venue.core.refusal import Reason, Refused
 from harness.venue.dialects import bitget_views as views
 from harness.venue.dialects.bitget_params import Params, needed, product, text, whole
+from harness.venue.dialects.bitget_rows import CANCEL_AND_CANDLES, Rows
 from harness.venue.dialects.candle_page import page
 from harness.venue.venue import Venue
 
@@ -30,9 +31,9 @@ FUNDING_HOURS = str(FUNDING_PERIOD_MS // 3_600_000)
 class PublicCalls:
     """Each method answers one path."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: Venue, rows: Rows) -> None:
         self._exchange = venue.exchange
-        self._granularities = GRANULARITIES | (LENIENT_GRANULARITIES if venue.lenient else {})
+        self._rows = rows
         self.routes: dict[str, Callable[[Params], Any]] = {
             "/api/v2/public/time": lambda _: {"serverTime": str(self._exchange.now_ms())},
             f"{MKT}/contracts": self.contracts,
@@ -75,8 +76,8 @@ class PublicCalls:
     def candles(self, params: Params, most: int) -> Any:
         """Candles, oldest first, by limit, startTime and endTime."""
         market = self._market(params)
-        interval = self._granularities.get(needed(params, "granularity"))
-        if interval is None:
+        interval = interval_of(needed(params, "granularity"), self._rows)
+        if not interval:
             raise Refused(Reason.ILLEGAL_PARAMETER, "granularity")
         limit = whole(params, "limit", 100, 1, most)
         now_ms = self._exchange.now_ms()
@@ -158,6 +159,14 @@ class PublicCalls:
         return {
             "symbol": market.instrument.symbol, "price": shown, "indexPrice": mark, "markPrice": mark, "ts": ts,
         }  # fmt: skip
+
+
+def interval_of(granularity: str, rows: Rows) -> str:
+    """The core's name of a candle's length, empty when there is none of that name."""
+    lenient = LENIENT_GRANULARITIES.get(granularity, "")
+    if rows.taken(CANCEL_AND_CANDLES, odd=lenient != ""):
+        return lenient
+    return GRANULARITIES.get(granularity, "")
 
 
 def rate(market: Market) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 from harness.venue.core.decimals import parse
 from harness.venue.core.instruments import Instrument
 from harness.venue.core.refusal import Reason, Refused
+from harness.venue.dialects.bitget_rows import CLIENT_ID, Rows
 from harness.venue.dialects.dialect import Call
 
 Params = dict[str, Any]
@@ -21,11 +22,11 @@ PRODUCT = "USDT-FUTURES"
 OTHER_PRODUCTS = ("COIN-FUTURES", "USDC-FUTURES", "SUSDT-FUTURES", "SCOIN-FUTURES", "SUSDC-FUTURES")
 MARGIN_COIN = "USDT"
 DECIMAL = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
-CLIENT_ID = re.compile(r"[!-~]{1,64}")
+CLIENT_ID_FORM = re.compile(r"[!-~]{1,64}")
 LENIENT_KEYS = {"clientOID": "clientOid"}
 
 
-def params_of(call: Call, *, lenient: bool) -> Params:
+def params_of(call: Call) -> Params:
     """Query of a GET, JSON object of a POST; numbers keep the text they were sent as."""
     try:
         if call.method == "GET":
@@ -37,11 +38,13 @@ def params_of(call: Call, *, lenient: bool) -> Params:
         raise Refused(Reason.ILLEGAL_PARAMETER, "body") from None
     if not isinstance(found, dict):
         raise Refused(Reason.ILLEGAL_PARAMETER, "body")
-    return native_keys(found) if lenient else found
+    return found
 
 
-def native_keys(params: Params) -> Params:
-    """The lenient spellings of keys in their native one."""
+def native_keys(params: Params, rows: Rows) -> Params:
+    """Lenient spellings of keys in their native one, where they are allowed."""
+    if not rows.taken(CLIENT_ID, odd=any(name in params for name in LENIENT_KEYS)):
+        return params
     return {LENIENT_KEYS.get(name, name): value for name, value in params.items()}
 
 
@@ -123,12 +126,12 @@ def client_id(params: Params) -> str:
     word = text(params, "clientOid")
     if not word:
         return str(10**18 + secrets.randbelow(8 * 10**18))
-    if not CLIENT_ID.fullmatch(word):
+    if not CLIENT_ID_FORM.fullmatch(word):
         raise Refused(Reason.ILLEGAL_PARAMETER, "clientOid")
     return word
 
 
-def objects(params: Params, name: str, limit: int, *, lenient: bool) -> list[Params]:
+def objects(params: Params, name: str, limit: int, rows: Rows) -> list[Params]:
     """A list of objects, as long as the venue takes."""
     value = params.get(name)
     if value is None or value == []:
@@ -137,4 +140,4 @@ def objects(params: Params, name: str, limit: int, *, lenient: bool) -> list[Par
         raise Refused(Reason.ILLEGAL_PARAMETER, name)
     if len(value) > limit:
         raise Refused(Reason.TOO_MANY_ITEMS, name)
-    return [native_keys(one) if lenient else one for one in value]
+    return [native_keys(one, rows) for one in value]

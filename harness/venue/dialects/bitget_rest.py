@@ -11,10 +11,12 @@ from harness.venue.core.disturbances import batch_fault, batch_rows, item_fails
 from harness.venue.core.orders import Force, Kind, Order, Side, Ticket
 from harness.venue.core.refusal import Reason, Refused
 from harness.venue.dialects import bitget_params as asked
+from harness.venue.dialects import bitget_rows as rows
 from harness.venue.dialects import bitget_views as views
 from harness.venue.dialects.bitget_errors import spelled
 from harness.venue.dialects.bitget_modes import PositionModes
 from harness.venue.dialects.bitget_params import Params
+from harness.venue.dialects.bitget_rows import Rows
 from harness.venue.venue import Venue
 
 ORD, ACC, POS = "/api/v2/mix/order", "/api/v2/mix/account", "/api/v2/mix/position"
@@ -31,11 +33,11 @@ TRADE_SIDES = {"open": "open", "close": "close"}
 class PrivateCalls:
     """Each method carries out one signed call on an account."""
 
-    def __init__(self, venue: Venue, modes: PositionModes) -> None:
+    def __init__(self, venue: Venue, modes: PositionModes, allowed: Rows) -> None:
         self._venue = venue
         self._exchange = venue.exchange
         self._modes = modes
-        self._lenient = venue.lenient
+        self._rows = allowed
         self.routes: dict[tuple[str, str], Callable[[Account, Params], Any]] = {
             ("POST", f"{ORD}/place-order"): self.place,
             ("POST", f"{ORD}/batch-place-order"): self.place_batch,
@@ -87,7 +89,7 @@ class PrivateCalls:
         """POST batch-place-order: each item succeeds or fails for itself."""
         common = {name: params.get(name) for name in ("symbol", "productType", "marginCoin", "marginMode")}
         self._exchange.market(self._symbol(common))
-        items = asked.objects(params, "orderList", MAX_BATCH, lenient=self._lenient)
+        items = asked.objects(params, "orderList", MAX_BATCH, self._rows)
         return self._each(items, lambda item: self.place(account, {**item, **common}))
 
     def _each(self, items: list[Params], act: Callable[[Params], Any]) -> Any:
@@ -117,9 +119,10 @@ class PrivateCalls:
             return self.cancel_all(account, params)
         symbol = self._symbol(params)
         given = params["orderIdList"]
-        if self._lenient and isinstance(given, list):
+        plain = isinstance(given, list) and any(isinstance(one, str) for one in given)
+        if self._rows.taken(rows.CANCEL_AND_CANDLES, odd=plain):
             given = [{"orderId": one} if isinstance(one, str) else one for one in given]
-        items = asked.objects({"orderIdList": given}, "orderIdList", MAX_BATCH, lenient=self._lenient)
+        items = asked.objects({"orderIdList": given}, "orderIdList", MAX_BATCH, self._rows)
         common = {"symbol": symbol, "productType": params["productType"]}
         return self._each(items, lambda item: self.cancel(account, {**item, **common}))
 
@@ -140,7 +143,7 @@ class PrivateCalls:
         """GET orders-pending, newest first."""
         page = self._page(account, params, [] if not asked.product(params) else self._open(account, params))
         # The two forms exclude each other: a lenient client reads the list where the native one reads an object.
-        return page["entrustedList"] or [] if self._lenient else page
+        return page["entrustedList"] or [] if self._rows.taken(rows.PENDING) else page
 
     def history(self, account: Account, params: Params) -> Any:
         """GET orders-history: what is not open any more, newest first."""
@@ -171,8 +174,8 @@ class PrivateCalls:
         return {"entrustedList": shown or None, "endId": str(wanted[-1].order_id) if wanted else None}
 
     def _view(self, account: Account, order: Order, *, listed: bool) -> Any:
-        position = account.position(order.symbol)
-        return views.order(order, position, self._modes.of(account.name), listed=listed, lenient=self._lenient)
+        position, mode = account.position(order.symbol), self._modes.of(account.name)
+        return views.order(order, position, mode, listed=listed, lenient=self._rows.taken(rows.ORDER_FIELDS))
 
     def fills(self, account: Account, params: Params) -> Any:
         """GET fills, newest first."""
@@ -196,20 +199,23 @@ class PrivateCalls:
 
     def accounts(self, account: Account, params: Params) -> Any:
         """GET accounts."""
-        return [views.account(self._exchange, account, lenient=self._lenient)] if asked.product(params) else []
+        if not asked.product(params):
+            return []
+        return [views.account(self._exchange, account, lenient=self._rows.taken(rows.ACCOUNT))]
 
     def account(self, account: Account, params: Params) -> Any:
         """GET account: the same with a symbol's settings."""
         asked.margin_coin(params)
         given = asked.text(params, "symbol")
-        if not given and self._lenient:
+        if self._rows.taken(rows.ACCOUNT, odd=not given):
             asked.product(params)
             given = next(iter(self._exchange.markets))
         position = account.position(self._symbol({**params, "symbol": given}))
         leverage = position.leverage
-        shown = views.account(self._exchange, account, lenient=self._lenient)
+        lenient = self._rows.taken(rows.ACCOUNT)
+        shown = views.account(self._exchange, account, lenient=lenient)
         return shown | {
-            "crossedMarginLeverage": str(leverage) if self._lenient else leverage,
+            "crossedMarginLeverage": str(leverage) if lenient else leverage,
             "isolatedLongLever": leverage,
             "isolatedShortLever": leverage,
             "marginMode": views.margin_mode(position),
@@ -224,11 +230,12 @@ class PrivateCalls:
             return []
         mode = self._modes.of(account.name)
         held = [one for one in account.positions.values() if one.size]
-        return [views.position(self._exchange, account, one, mode, lenient=self._lenient) for one in held]
+        lenient = self._rows.taken(rows.POSITIONS, odd=bool(held))
+        return [views.position(self._exchange, account, one, mode, lenient=lenient) for one in held]
 
     def position(self, account: Account, params: Params) -> Any:
         """GET single-position, an empty list when it is flat."""
-        if self._lenient and not asked.text(params, "symbol"):
+        if self._rows.taken(rows.POSITIONS, odd=not asked.text(params, "symbol")):
             return self.positions(account, params)
         symbol = self._symbol(params)
         asked.margin_coin(params)

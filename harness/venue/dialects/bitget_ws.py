@@ -15,9 +15,10 @@ from harness.venue.dialects import bitget_errors as codes
 from harness.venue.dialects import bitget_events as events
 from harness.venue.dialects.bitget_books import Books, top
 from harness.venue.dialects.bitget_login import granted
-from harness.venue.dialects.bitget_market import GRANULARITIES, LENIENT_GRANULARITIES
+from harness.venue.dialects.bitget_market import GRANULARITIES, LENIENT_GRANULARITIES, interval_of
 from harness.venue.dialects.bitget_modes import PositionModes
 from harness.venue.dialects.bitget_params import PRODUCT
+from harness.venue.dialects.bitget_rows import WEBSOCKET, Rows
 from harness.venue.dialects.text_ping import text_ping
 from harness.venue.venue import Venue
 
@@ -34,11 +35,12 @@ TRADES_SHOWN = 50
 class Streams:
     """Who gets what, and how it is spelled."""
 
-    def __init__(self, venue: Venue, modes: PositionModes) -> None:
+    def __init__(self, venue: Venue, modes: PositionModes, rows: Rows) -> None:
         self._venue = venue
         self._hub = venue.hub
         self._exchange = venue.exchange
         self._modes = modes
+        self._rows = rows
         self._books = Books()
 
     # -- what clients ask for -------------------------------------------------------------------
@@ -127,7 +129,7 @@ class Streams:
     def _channel(self, socket: Socket, arg: dict[str, Any]) -> Channel | int:
         """What an arg names, or the code of its refusal."""
         kind, name = arg.get("instType"), arg.get("channel")
-        old = kind == OLD and self._venue.lenient and "/v2/" not in socket.path
+        old = self._rows.taken(WEBSOCKET, odd=kind == OLD and "/v2/" not in socket.path)
         if not isinstance(name, str) or not (kind == PRODUCT or old):
             return codes.NO_SUCH_CHANNEL
         variant = events.dumps(arg)
@@ -137,8 +139,7 @@ class Streams:
                 return codes.NO_SUCH_CHANNEL
             return Channel(name, account=socket.account, variant=variant) if socket.key else codes.NOT_LOGGED_IN
         symbol = arg.get("instId")
-        granularities = GRANULARITIES | (LENIENT_GRANULARITIES if self._venue.lenient else {})
-        candle = name.startswith("candle") and name.removeprefix("candle") in granularities
+        candle = name.startswith("candle") and interval_of(name.removeprefix("candle"), self._rows) != ""
         if not candle and name not in (OLD_CHANNELS if old else PUBLIC):
             return codes.NO_SUCH_CHANNEL
         if not isinstance(symbol, str) or symbol not in self._exchange.markets:

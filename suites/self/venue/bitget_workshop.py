@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 import ccxt.pro
+from yarl import URL
 
 from harness.venue.control import ApiKey, LedgerRow
 from suites.self.venue.workshop import Running, until, venue
@@ -102,7 +103,7 @@ class Answer:
 async def send(running: Running, method: str, path: str, body: str, given: dict[str, str]) -> Answer:
     """One request exactly as written."""
     async with aiohttp.ClientSession() as session:
-        url = aiohttp.client.URL(f"{running.url}{path}", encoded=True)
+        url = URL(f"{running.url}{path}", encoded=True)
         async with session.request(method, url, data=body.encode() or None, headers=given) as answer:
             text = await answer.text()
     try:
@@ -111,8 +112,8 @@ async def send(running: Running, method: str, path: str, body: str, given: dict[
         return Answer(answer.status, {"code": "none", "text": text})
 
 
-async def get(running: Running, path: str, key: ApiKey = KEY, **params: Any) -> Answer:
-    """A GET signed as it should be; keys may be written `product_type=` natively as productType."""
+async def get(running: Running, path: str, params: dict[str, Any] | None = None, key: ApiKey = KEY) -> Answer:
+    """A GET signed as it should be."""
     whole = f"{path}?{urlencode(params)}" if params else path
     return await send(running, "GET", whole, "", headers("GET", whole, "", key))
 
@@ -171,6 +172,12 @@ class Talk:
         """All data frames of a channel."""
         return [one for one in self.heard if isinstance(one, dict) and one.get("arg", {}).get("channel") == channel
                 and "action" in one]  # fmt: skip
+
+    async def caught_up(self) -> None:
+        """Everything that was sent before now has been heard."""
+        pongs = self.heard.count("pong")
+        await self.say("ping")
+        await until(lambda: self.heard.count("pong") > pongs, "a pong")
 
     async def stop(self) -> None:
         self._task.cancel()

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from harness.venue.control import ApiKey
 from suites.self.venue.bitget_workshop import (
     KEY,
     MIX,
     ORDER,
     OTHER,
     PRODUCT,
-    ApiKey,
     bitget_venue,
     get,
     headers,
@@ -149,7 +149,7 @@ def test_a_key_trades_on_its_own_account_only() -> None:
         async with bitget_venue(keys=(KEY, OTHER)) as running:
             placed = (await post(running, PLACE, ORDER)).data
             asked = {"symbol": "BTCUSDT", **PRODUCT, "orderId": placed["orderId"]}
-            assert (await get(running, f"{MIX}/order/detail", OTHER, **asked)).code == "40109"
+            assert (await get(running, f"{MIX}/order/detail", asked, OTHER)).code == "40109"
             assert (await post(running, f"{MIX}/order/cancel-order", asked, OTHER)).code == "40768"
             assert (await post(running, f"{MIX}/order/cancel-order", asked)).data == placed
 
@@ -189,7 +189,7 @@ def test_other_bad_requests_get_the_native_code() -> None:
             wrong = []
             for method, path, asked, status, code in OTHER_BAD_REQUESTS:
                 whole = MIX + path
-                answer = await (get(running, whole, **asked) if method == "GET" else post(running, whole, asked))
+                answer = await (get(running, whole, asked) if method == "GET" else post(running, whole, asked))
                 if (answer.status, answer.code) != (status, code):
                     wrong.append((method, path, asked, code, answer))
             assert wrong == []

@@ -190,7 +190,7 @@ def test_default_settings_with_keys_load_markets_too() -> None:
             assert client.options["uta"] is False
             answer = await get(running, "/api/v3/account/settings")
             assert (answer.status, answer.code) == (404, "40404")
-            coins = await get(running, f"{MIX}/market/contracts", productType="COIN-FUTURES")
+            coins = await get(running, f"{MIX}/market/contracts", {"productType": "COIN-FUTURES"})
             assert coins.data == []
 
     run(body)

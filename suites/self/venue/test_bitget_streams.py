@@ -29,6 +29,10 @@ async def watching(*watches: Callable[[], Any]) -> AsyncIterator[list[list[Any]]
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def longer_than(count: int, seen: list[Any]) -> None:
+    await until(lambda: len(seen) > count, f"{count} updates after the snapshot")
+
+
 def test_watch_ticker_ohlcv_and_trades_see_every_move() -> None:
     async def body() -> None:
         async with bitget_venue() as running, bitget_client(running, newUpdates=True) as client:
@@ -48,7 +52,7 @@ def test_watch_ticker_ohlcv_and_trades_see_every_move() -> None:
                 prices = {float(row.value) for row in sent if row.stream == "prices"}
                 closes = {float(value.split(":")[1]) for value in values_of(sent, "klines")}
                 for seen in (tickers, candles, trades):
-                    await until(lambda seen=seen: len(seen) >= 21, "20 updates after the snapshot")
+                    await longer_than(20, seen)
                 assert len({one["last"] for one in tickers[1:]}) == 20
                 assert {one["last"] for one in tickers[1:]} <= prices
                 assert {one[-1][4] for one in candles[1:]} == closes
