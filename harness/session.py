@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO
 
+from harness.client.errors import ConnectFailed
 from harness.evidence.clock import now_ns
 from harness.evidence.evidence import Evidence
 from harness.evidence.recorder import Recorder, RecorderError
@@ -183,28 +184,20 @@ class NfrSession:
         try:
             launcher = launchers.make(folder.info.id, folder.log_path, sink)
             labels = Tag.of(folder.info.id).environment()
-            async with asyncio.timeout(max(SHORTEST_LIMIT_S, SLOWEST * case.estimate_s)):
+            async with asyncio.timeout(_limit_s(case)):
                 async with Stage(trial, launcher, profile, self.options.seed, labels) as stage:
                     try:
                         await body(**await _provide(stage, profile, asks_for), **fixtures)
                     finally:
                         await stage.sampler.stop()  # taking in the ledger holds up this process: no reading meanwhile
                         await trial.finish()
-        except CutShort as short:
-            trial.mark("trial.cut_short", reason=str(short))
-        except TimeoutError:
-            limit_s = max(SHORTEST_LIMIT_S, SLOWEST * case.estimate_s)
-            trial.mark("trial.cut_short", reason=f"the case was not over after {limit_s:g} s")
-        except (TargetError, ControlError) as failed:
-            trial.mark("trial.error", reason=str(failed))
         except (asyncio.CancelledError, KeyboardInterrupt):
             if sink.failure is not None:
                 raise HarnessBroken(str(sink.failure)) from None
             trial.mark("trial.error", reason="interrupted")
             raise
-        except Exception as broken:  # noqa: BLE001  whatever a body raises is evidence, with its place in the log
-            _log_traceback(folder, case, broken)
-            trial.mark("trial.error", reason=f"{type(broken).__name__}: {broken}")
+        except Exception as broken:  # noqa: BLE001  whatever a body raises is evidence
+            _write_down(trial, folder, case, _first(broken))
         finally:
             trial.mark("trial.ended")
             with contextlib.suppress(RecorderError):  # the sink has seen it
@@ -279,6 +272,30 @@ async def _provide(stage: Stage, profile: Profile, asks_for: Sequence[str]) -> d
 
 def _plan_digest(case: Case, seed: int) -> str:
     return hashlib.sha256(f"{case.model_dump_json()}:{seed}".encode()).hexdigest()[:16]
+
+
+def _first(error: BaseException) -> BaseException:
+    """What was raised first in a group of tasks."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _write_down(trial: Trial, folder: RunFolder, case: Case, error: BaseException) -> None:
+    """The mark that says why the body did not come to its end, and for the unforeseen its place in the log."""
+    if isinstance(error, CutShort | ConnectFailed):
+        trial.mark("trial.cut_short", reason=str(error))
+    elif isinstance(error, TimeoutError):
+        trial.mark("trial.cut_short", reason=f"the case was not over after {_limit_s(case):g} s")
+    elif isinstance(error, TargetError | ControlError):
+        trial.mark("trial.error", reason=str(error))
+    else:
+        _log_traceback(folder, case, error)
+        trial.mark("trial.error", reason=f"{type(error).__name__}: {error}")
+
+
+def _limit_s(case: Case) -> float:
+    return max(SHORTEST_LIMIT_S, SLOWEST * case.estimate_s)
 
 
 def _log_traceback(folder: RunFolder, case: Case, broken: BaseException) -> None:

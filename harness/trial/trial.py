@@ -42,6 +42,8 @@ class Followed:
 
     subscription: Subscription
     seen: set[tuple[str, str]] = field(default_factory=set)
+    live_serial: int = 0
+    """Updates after this one are owed."""
     first_received_ns: int = 0
     last_received_ns: int = 0
     callbacks: int = 0
@@ -61,12 +63,16 @@ class Followed:
         return update.stream == self.subscription.stream and not self.seen.isdisjoint(update.spellings)
 
     def has_all(self, wanted: Iterable[Update]) -> bool:
-        """Whether each of the updates that concern this subscription arrived."""
+        """Whether each of the updates that are owed to this subscription arrived."""
+        return all(self.has(update) for update in wanted if self.is_owed(update))
+
+    def is_owed(self, update: Update) -> bool:
+        """Whether it is on this stream, about its symbols, and later than when the subscription was live."""
         symbols = self.subscription.keys
-        return all(
-            self.has(update)
-            for update in wanted
-            if update.stream == self.subscription.stream and (not symbols or not update.keys.isdisjoint(symbols))
+        return (
+            update.stream == self.subscription.stream
+            and update.serial > self.live_serial
+            and (not symbols or not update.keys.isdisjoint(symbols))
         )
 
 
@@ -91,15 +97,13 @@ class Trial:
         self.venue = venue
         self._tail = LedgerTail(venue, await venue.serial())
 
-    @asynccontextmanager
-    async def overheard(self, venue: VenueControl) -> AsyncIterator[None]:
-        """Follow streams against this venue for a while, without its ledger becoming evidence."""
-        before = self.venue, self._tail, self._is_evidence
-        self.venue, self._tail, self._is_evidence = venue, LedgerTail(venue, await venue.serial()), False
-        try:
-            yield
-        finally:
-            self.venue, self._tail, self._is_evidence = before
+    async def beside(self, venue: VenueControl) -> Trial:
+        """A trial over another venue at the same time: it records to the same evidence, its ledger does not."""
+        other = Trial(self._append, self.cadences, self.folder)
+        await other.attach_venue(venue)
+        other._is_evidence = False
+        other._followed = self._followed  # whoever hears a message tells the one; names tell the clients apart
+        return other
 
     # -- writing down ---------------------------------------------------------------------------
 
@@ -189,6 +193,7 @@ class Trial:
         if not reached and not (self.venue is None and one.last_received_ns):
             return False
         one.subscription.mark_live()
+        one.live_serial = max([update.serial for update in sent], default=0)
         if since_ns:
             client, stream = one.subscription.client, one.subscription.stream
             self.mark("data.flowing", t_ns=one.first_received_ns, client=client, stream=stream)

@@ -103,7 +103,7 @@ async def test_concurrent_subscriptions(trial: Trial, connector: Connector, venu
 async def _moves_of_every_kind(trial: Trial, venue: VenueControl) -> None:
     """100 prices a second, and every half second a balance, a position and an order."""
     async with feed(venue, 100):
-        async for _ in trial.paced("account", "positions", times=14, every_s=0.5, polled_times=2):
+        async for _ in trial.paced("account", "positions", times=10, every_s=0.5, polled_times=2):
             await venue.move_balance()
             await venue.move_positions(["BTCUSDT"])
             await move_order(venue)
