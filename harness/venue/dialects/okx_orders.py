@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from harness.venue.core.account import Account
+from harness.venue.core.account import Account, Position
 from harness.venue.core.decimals import ZERO
 from harness.venue.core.disturbances import batch_fault, batch_rows, item_fails
 from harness.venue.core.faults import FaultKind
@@ -117,10 +117,10 @@ class OrderCalls:
     def _ts(self) -> str:
         return str(self._exchange.now_ms())
 
-    def ticket(self, account: Account, params: Params) -> Ticket:
+    def ticket(self, params: Params) -> Ticket:
         """What a place request asks for; Refused with the parameter that is missing or illegal."""
         instrument = self._public.market(params).instrument
-        mode = one_of(params, "tdMode", MODES)
+        one_of(params, "tdMode", MODES)
         side = Side.BUY if one_of(params, "side", ("buy", "sell")) == "buy" else Side.SELL
         kind, force = ORDER_TYPES[one_of(params, "ordType", tuple(ORDER_TYPES))]
         if text(params, "posSide") not in ("", "net"):
@@ -130,27 +130,31 @@ class OrderCalls:
         tag = text(params, "tag")
         if not TAG.fullmatch(tag):
             raise Refused(Reason.ILLEGAL_PARAMETER, "tag")
-        ticket = Ticket(
+        return Ticket(
             instrument.symbol, side, kind, qty, price, force, flag(params, "reduceOnly"), client_id(params), tag
         )
-        self._set_mode(account, instrument.symbol, mode)
-        return ticket
 
-    def _set_mode(self, account: Account, symbol: str, mode: str) -> None:
+    def _set_mode(self, account: Account, position: Position, mode: str) -> None:
         """The core keeps one position a symbol: its margin mode is that of the order that opens it."""
-        position = account.position(symbol)
         if position.margin_type == mode:
             return
-        if position.size or self._exchange.book.open_orders(account.name, symbol):
+        if position.size or self._exchange.book.open_orders(account.name, position.symbol):
             raise Refused(Reason.ILLEGAL_PARAMETER, "tdMode")
         position.margin_type = mode
 
     def place(self, account: Account, params: Params) -> dict[str, str]:
         """POST order."""
-        ticket = self.ticket(account, params)
+        ticket = self.ticket(params)
         if ticket.client_id:
             self._venue.meters.client_id_asked(account.name, ticket.client_id)
-        order = self._exchange.place(account, ticket)
+        position = account.position(ticket.symbol)
+        before = position.margin_type
+        self._set_mode(account, position, text(params, "tdMode"))
+        try:
+            order = self._exchange.place(account, ticket)
+        except Refused:
+            position.margin_type = before
+            raise
         return {"ordId": str(order.order_id), "clOrdId": order.client_id, "tag": ticket.tag, "ts": self._ts()}
 
     def cancel(self, account: Account, params: Params) -> dict[str, str]:
