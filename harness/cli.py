@@ -22,6 +22,7 @@ from harness.spec.errors import SpecError
 from harness.spec.loader import load_acceptance, load_cases
 from harness.target.errors import ProfileError
 from harness.target.profile import Profile, load_profile
+from harness.venue.command import venue
 from harness.verdict.acceptance import Standing, assess
 from harness.verdict.provable import refusals
 from harness.verdict.verdict import CaseVerdict
@@ -47,6 +48,9 @@ def cli() -> None:
 
     Exit codes: 0 gates met, 1 not met, 2 usage, 3 the harness itself failed.
     """
+
+
+cli.add_command(venue)
 
 
 @cli.command()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import logging
 import os
 import signal
 import sys
+from typing import NoReturn
 
 from harness.venue.acts import Acts
 from harness.venue.control_server import ControlServer
@@ -18,17 +20,40 @@ from harness.venue.server import VenueServer
 from harness.venue.venue import PROFILES, Setup, Venue
 
 EXIT_USAGE = 2
+TICK_S = 1.0
+
+
+def port(text: str) -> int:
+    """A TCP port, 0 for any; argparse names the option when it is none."""
+    if not (text.isascii() and text.isdigit() and int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: 0 to 65535")
+    return int(text)
+
+
+class Parser(argparse.ArgumentParser):
+    """Says in one sentence what is wrong with a command line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the process."""
+        sys.exit(_refused(f"{message} (--help tells the options)"))
+
+
+def known_venue(name: str) -> str:
+    """A venue's name; ValueError with one sentence for any other."""
+    if name not in DIALECTS:
+        raise ValueError(f"there is no venue {name!r}; known are {', '.join(sorted(DIALECTS))}")
+    return name
 
 
 def parsed(arguments: list[str]) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m harness.venue", description=__doc__)
-    parser.add_argument("--venue", choices=sorted(DIALECTS), default="binance")
+    parser = Parser(prog="python -m harness.venue", description=__doc__)
+    parser.add_argument("--venue", default="binance", help=f"one of {', '.join(sorted(DIALECTS))}")
     parser.add_argument("--profile", choices=PROFILES, default="strict")
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=0, help="0: any free one; the ready line says which")
+    parser.add_argument("--port", type=port, default=0, help="0: any free one; the ready line says which")
     parser.add_argument("--control-host", default="", help="default: the same as --host")
-    parser.add_argument("--control-port", type=int, default=0)
+    parser.add_argument("--control-port", type=port, default=0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--key",
@@ -39,12 +64,13 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
         '{"name", "key", "secret", "passphrase"}; with neither, one is made from the seed',
     )
     parser.add_argument("--symbols", nargs="*", default=[], help="default: all")
-    parser.add_argument("--tick-s", type=float, default=1.0, help="period of the slow price walk, 0: none")
+    parser.add_argument("--tick-s", type=float, default=TICK_S, help="period of the slow price walk, 0: none")
     return parser.parse_args(arguments)
 
 
 def setup_of(options: argparse.Namespace, environment_keys: str) -> Setup:
     """ValueError with one sentence for a bad key or symbol."""
+    known_venue(options.venue)
     given = keys.from_json(environment_keys) if environment_keys else ()
     given += tuple(keys.from_flag(text) for text in options.key)
     if len({one.key for one in given}) < len(given):
@@ -84,6 +110,11 @@ async def serve(options: argparse.Namespace, setup: Setup) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     venue.tick.every(options.tick_s)
+    # What was imported stays for ever: the collector need not look at it again, and looks less often at the rest,
+    # since each of its pauses delays whatever the venue is about to send.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
     ready = {
         "ready": True,
         "venue": setup.venue,

@@ -19,7 +19,9 @@ from harness.venue.core.exchange import resting_ticket
 from harness.venue.core.faults import FaultKind, Knob, Scope
 from harness.venue.core.orders import Force, Kind, Order, Side, Ticket
 from harness.venue.core.refusal import Refused
+from harness.venue.exposition import CONTENT_TYPE, exposed
 from harness.venue.metering import meters
+from harness.venue.page import Page
 from harness.venue.plain import written
 from harness.venue.readout import candles, marks, order_state, venue_state
 from harness.venue.venue import Venue
@@ -40,6 +42,7 @@ class ControlServer:
         self._venue_host, self._venue_port = host, port
         self._runner = web.ServerRunner(web.Server(self._serve, access_log=None), shutdown_timeout=0.5)
         self.port = 0
+        self._page: Page | None = None
         self._actions: dict[str, Callable[..., Any]] = {
             name: getattr(self, name)
             for name in (
@@ -62,10 +65,17 @@ class ControlServer:
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         name = request.path.strip("/")
+        if request.method in ("GET", "HEAD") and name in ("", "live", "metrics"):
+            return self._shown(name, request.query.get("symbol", ""))
+        origin = request.headers.get("Origin")
+        if origin is not None and origin.partition("://")[2] != request.headers.get("Host", ""):
+            return _answer({"error": f"a page of {origin[:80]} must not act here: open the venue's own"}, 403)
         action = self._actions.get(name)
         if action is None:
             known = ", ".join(self._actions)
             return _answer({"error": f"no such action {name[:40]!r}: choose from {known}"}, 404)
+        if request.method != "POST":
+            return _answer({"error": f"{name} is an act: POST it, with its arguments as a JSON object"}, 405)
         try:
             arguments = json.loads(await request.read() or b"{}")
             result = action(**arguments)
@@ -77,9 +87,25 @@ class ControlServer:
             return _answer({"error": f"{type(error).__name__}: {error}"}, 400)
         return _answer({"result": result}, 200)
 
+    def _shown(self, name: str, symbol: str) -> web.Response:
+        """What a browser or a scraper gets."""
+        if name == "metrics":
+            text = exposed(self.identity(), meters(self._venue))
+            return web.Response(body=text.encode("utf-8", "replace"), headers={"Content-Type": CONTENT_TYPE})
+        if self._page is None:
+            self._page = Page(self._venue, self.identity())
+        if name == "live":
+            text, headers = self._page.live(symbol)
+        else:
+            text, headers = self._page.whole(symbol)
+        # Paths that clients made up may hold what is no UTF-8.
+        return web.Response(
+            body=text.encode("utf-8", "replace"), content_type="text/html", charset="utf-8", headers=headers
+        )
+
     # -- reading --------------------------------------------------------------------------------
 
-    def identity(self) -> Any:
+    def identity(self) -> state.Identity:
         """Who this is."""
         setup = self._venue.setup
         return state.Identity(

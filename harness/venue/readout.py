@@ -35,15 +35,16 @@ def venue_state(exchange: Exchange) -> state.VenueState:
     return state.VenueState(
         serial=exchange.ledger.serial,
         time_ms=exchange.now_ms(),
-        accounts=tuple(_account(exchange, one) for one in exchange.accounts.values()),
-        positions=tuple(one for account in exchange.accounts.values() for one in _positions(exchange, account)),
-        markets=tuple(_market(exchange, one) for one in exchange.markets.values()),
+        accounts=tuple(account_state(exchange, one) for one in exchange.accounts.values()),
+        positions=tuple(one for account in exchange.accounts.values() for one in position_states(exchange, account)),
+        markets=tuple(market_state(exchange, one) for one in exchange.markets.values()),
         open_orders=tuple(order_state(one) for name in names for one in exchange.book.open_orders(name)),
         orders=tuple(order_state(one) for one in orders),
     )
 
 
-def _account(exchange: Exchange, one: Account) -> state.AccountState:
+def account_state(exchange: Exchange, one: Account) -> state.AccountState:
+    """One account."""
     unrealised = exchange.unrealised(one)
     maintenance = sum((exchange.maintenance(position) for position in one.positions.values()), ZERO)
     values: list[Decimal] = [
@@ -53,7 +54,8 @@ def _account(exchange: Exchange, one: Account) -> state.AccountState:
     return state.AccountState(one.name, *(canonical(value) for value in values))
 
 
-def _positions(exchange: Exchange, account: Account) -> list[state.PositionState]:
+def position_states(exchange: Exchange, account: Account) -> list[state.PositionState]:
+    """The positions that are not flat."""
     return [
         state.PositionState(
             account.name, one.symbol, canonical(one.size), canonical(one.entry),
@@ -65,7 +67,8 @@ def _positions(exchange: Exchange, account: Account) -> list[state.PositionState
     ]  # fmt: skip
 
 
-def _market(exchange: Exchange, one: Market) -> state.MarketState:
+def market_state(exchange: Exchange, one: Market) -> state.MarketState:
+    """One symbol."""
     instrument = one.instrument
     return state.MarketState(
         symbol=instrument.symbol,
@@ -115,10 +118,10 @@ def marks(venue: Venue) -> list[state.FaultMark]:
     for fault in venue.faults.all:
         kind = fault.knob.kind.value
         if fault.begin_ns <= now_ns:
-            found.append(state.FaultMark(fault.begin_ns, "fault.begin", fault.handle, kind, _scope(fault)))
+            found.append(state.FaultMark(fault.begin_ns, "fault.begin", fault.handle, kind, scope_of(fault)))
         healed_ns = _healed_ns(fault, last_bite.get(fault.handle, 0), now_ns)
         if healed_ns:
-            found.append(state.FaultMark(healed_ns, "fault.heal", fault.handle, kind, _scope(fault)))
+            found.append(state.FaultMark(healed_ns, "fault.heal", fault.handle, kind, scope_of(fault)))
     order = {"fault.begin": 0, "fault.bit": 1, "fault.heal": 2}
     return sorted(found, key=lambda mark: (mark.t_ns, order[mark.name]))
 
@@ -133,7 +136,8 @@ def _healed_ns(fault: Fault, last_bite_ns: int, now_ns: int) -> int:
     return min(ends, default=0)
 
 
-def _scope(fault: Fault) -> str:
+def scope_of(fault: Fault) -> str:
+    """What a fault applies to, in words."""
     scope = fault.knob.scope
     parts = [scope.method, scope.path, scope.channel, scope.symbol, scope.sockets, scope.key]
     return " ".join(part for part in parts if part) or "all"
