@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from harness.reference.connector.backends.network.dialect import AccountSnapshot, PositionState
+from harness.reference.connector.backends.network.dialect import AccountSnapshot, PositionState, Totals
 from harness.reference.connector.decimals import wire
 from harness.wire.opensqt.market_maker.v1 import resources_pb2 as resources
 from harness.wire.opensqt.market_maker.v1 import types_pb2 as types
@@ -45,6 +45,12 @@ class AccountState:
         self.positions: dict[str, PositionState] = {one.symbol: one for one in snapshot.positions}
         self._covered_positions = {one.symbol: _Covered(one.updated_ms, one.size) for one in snapshot.positions}
         self._has_moved = False
+        self._totals: Totals | None = None
+
+    def told_totals(self, told: Totals) -> None:
+        """All totals told by an event: nothing need be reckoned."""
+        self.wallet = told.wallet
+        self._totals = told
 
     def told_wallet(self, t_ms: int, wallet: str) -> bool:
         """A wallet balance told by an event; False when the snapshot was taken after it."""
@@ -77,19 +83,25 @@ class AccountState:
                 del self.positions[symbol]
                 yield replace(known, size="0", unrealised="0")
         for symbol, one in told.items():
-            if self.positions.get(symbol) != one:
-                self.positions[symbol] = one
+            before = self.positions.get(symbol)
+            self.positions[symbol] = one
+            # Profits move with the mark price: that another position's event shows it is no update of this one.
+            if before is None or _lasting(before) != _lasting(one):
                 yield one
 
     def message(self) -> resources.Account:
         """The account as it is after the last event."""
         positions = [position_message(one) for _, one in sorted(self.positions.items())]
         margin, available = self._snapshot.margin, self._snapshot.available
-        if self._has_moved:
+        maintenance = self._snapshot.maintenance_margin
+        if self._totals is not None:
+            margin, available = self._totals.margin, self._totals.available
+            maintenance = self._totals.maintenance_margin
+        elif self._has_moved:
             total = Decimal(self.wallet) + sum(Decimal(one.unrealised or 0) for one in self.positions.values())
             tied = self._snapshot.order_margin + sum(_tied_up(one) for one in self.positions.values())
             margin, available = format(total, "f"), format(min(total, max(Decimal(0), total - tied)), "f")
-        return account_message(self.wallet, margin, available, self._snapshot.maintenance_margin, positions)
+        return account_message(self.wallet, margin, available, maintenance, positions)
 
 
 def account_message(
@@ -128,6 +140,10 @@ def position_message(one: PositionState) -> resources.Position:
     if one.liquidation_price:
         message.liquidation_price.CopyFrom(wire(one.liquidation_price))
     return message
+
+
+def _lasting(one: PositionState) -> PositionState:
+    return replace(one, unrealised="", mark_price="", liquidation_price="", isolated_margin="")
 
 
 def _tied_up(one: PositionState) -> Decimal:

@@ -30,6 +30,7 @@ from harness.reference.connector.backends.network.dialect import (
 )
 from harness.reference.connector.backends.network.native import rehosted
 from harness.reference.connector.backends.network.symbols import SETTLE, Symbols
+from harness.reference.connector.backends.network.usual import Usual
 from harness.reference.connector.decimals import timestamp, wire
 from harness.wire.opensqt.market_maker.v1 import resources_pb2 as resources
 from harness.wire.opensqt.market_maker.v1 import types_pb2 as types
@@ -37,7 +38,7 @@ from harness.wire.opensqt.market_maker.v1 import types_pb2 as types
 PRICE_CHANNEL = "miniTicker"
 
 
-class Binance:
+class Binance(Usual):
     """Dialect `binance`."""
 
     name = "binance"

@@ -52,6 +52,16 @@ class AccountSnapshot:
     """Leverage by symbol, where the venue lists it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """An account event of a venue that tells all of it; decimals as it spelled them."""
+
+    wallet: str
+    margin: str
+    available: str
+    maintenance_margin: str = ""
+
+
 class Readings(Protocol):
     """Where a dialect puts what it read from a frame. Symbols are BTCUSDT-like, times Unix ms."""
 
@@ -75,8 +85,24 @@ class Readings(Protocol):
         """One account event: the wallet when it was told, and the positions it named."""
         ...
 
+    def totals(self, told: Totals) -> None:
+        """One account event of a venue that tells all totals."""
+        ...
+
+    def all_positions(self, positions: Sequence[PositionState]) -> None:
+        """One positions event of a venue that tells the full list, closed ones being absent."""
+        ...
+
     def accepted(self, client: Native, request_id: str) -> None:
         """The venue acknowledged a subscription."""
+        ...
+
+    def confirmed(self, channel: Topic) -> None:
+        """The venue acknowledged the subscription of this channel."""
+        ...
+
+    def private_ready(self, snapshot: AccountSnapshot | None) -> None:
+        """The private socket is logged in and subscribed; the snapshot, where the venue begins with one."""
         ...
 
     def private_over(self, reason: str) -> None:
@@ -94,6 +120,8 @@ class Dialect(Protocol):
     code_pattern: re.Pattern[str]
     native_codes: Mapping[str, grpc.StatusCode]
     max_candles: int
+    logs_in: bool
+    """The private socket is open only when the dialect says `private_ready`; else as soon as it is connected."""
 
     def point_at(self, native: Native, base_url: str) -> None:
         """Send every request and socket to `base_url`."""
@@ -126,10 +154,46 @@ class Dialect(Protocol):
         ...
 
     def precisions(self, market: Raw) -> tuple[int, int]:
-        """Digits after the point of prices and of quantities."""
+        """Digits after the point of prices and of quantities, these in base coins."""
+        ...
+
+    def contract_size(self, market: Raw) -> Decimal:
+        """Base coins per unit in which the venue counts quantities."""
+        ...
+
+    async def placed(self, native: Native, market: Raw, reply: Raw) -> Raw:
+        """The order that was placed, from the reply to placing it."""
+        ...
+
+    async def find(self, native: Native, unified: str, order_id: int, client_order_id: str) -> Raw:
+        """An order by its id when not 0, else by the client's."""
+        ...
+
+    async def open_orders(self, native: Native, unified: str | None) -> Sequence[Raw]:
+        """Every open order of a market, or of all."""
+        ...
+
+    async def cancel_order(self, native: Native, unified: str, order_id: int) -> None:
+        """Cancel one order."""
+        ...
+
+    async def cancel_all(self, native: Native, unified: str) -> None:
+        """Cancel all open orders of a market."""
+        ...
+
+    async def candles(self, native: Native, market: Raw, interval: str, limit: int) -> Sequence[Sequence[Any]]:
+        """[ms, open, high, low, close, volume in base coins], oldest first."""
+        ...
+
+    async def open_interest(self, native: Native, market: Raw) -> str:
+        """In base coins."""
         ...
 
     # -- streams --------------------------------------------------------------------------------
+
+    def channel(self, topic: Topic) -> Topic:
+        """The public topic whose venue subscription carries this one: itself, unless two share one."""
+        ...
 
     async def watch(self, native: Native, topic: Topic, unified: str) -> None:
         """Subscribe and hold on; ends by raising when the subscription or its socket is gone."""

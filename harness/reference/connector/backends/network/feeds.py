@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,14 @@ from google.protobuf.message import Message
 from harness.reference.connector.backends.backend import Sink, Topic
 from harness.reference.connector.backends.network.account_state import AccountState, position_message
 from harness.reference.connector.backends.network.codes import refusal_of
-from harness.reference.connector.backends.network.dialect import PRIVATE_STREAMS, Dialect, Native, PositionState
+from harness.reference.connector.backends.network.dialect import (
+    PRIVATE_STREAMS,
+    AccountSnapshot,
+    Dialect,
+    Native,
+    PositionState,
+    Totals,
+)
 from harness.reference.connector.backends.network.endpoints import Endpoints
 from harness.reference.connector.backends.network.market_topics import MarketTopics
 from harness.reference.connector.backends.network.symbols import Symbols
@@ -53,6 +61,9 @@ class Feeds:
         self._native: Native = None
         self._sink: Sink | None = None
         self._held: dict[Topic, _Held] = {}
+        self._users: dict[Topic, set[Topic]] = {}
+        """The public topics that a held channel carries."""
+        self._turns: defaultdict[Topic, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._private_open: set[Topic] = set()
         self._private_turn = asyncio.Lock()
         self._state: AccountState | None = None
@@ -81,11 +92,16 @@ class Feeds:
             await self._open_private(topic)
             return
         unified = self._symbols.unified(topic.symbol)
+        channel = self._dialect.channel(topic)
         self._market.add(topic, sink)
+        self._users.setdefault(channel, set()).add(topic)
         try:
-            await self._hold(topic, unified)
+            async with self._turns[channel]:
+                if channel not in self._held:
+                    await self._hold(channel, unified)
         except BaseException:
             self._market.remove(topic)
+            self._users.get(channel, set()).discard(topic)
             raise
 
     async def shut(self, topic: Topic) -> None:
@@ -96,12 +112,21 @@ class Feeds:
                 self._endpoints.linger(private=True)
             return
         self._market.remove(topic)
-        held = self._held.pop(topic, None)
+        channel = self._dialect.channel(topic)
+        async with self._turns[channel]:
+            users = self._users.get(channel, set())
+            users.discard(topic)
+            if not users:
+                self._users.pop(channel, None)
+                await self._release(channel)
+
+    async def _release(self, channel: Topic) -> None:
+        held = self._held.pop(channel, None)
         if held is None:
             return
         try:
             async with asyncio.timeout(UNSUBSCRIBE_LIMIT_S):
-                await self._dialect.unwatch(self._native, topic, held.unified)
+                await self._dialect.unwatch(self._native, channel, held.unified)
         except BaseException:
             # Nobody knows now what the venue still sends here: a new socket is the way to be sure.
             await self._endpoints.close_sockets(private=False)
@@ -178,8 +203,9 @@ class Feeds:
                 self._sink.lost(one, reason)
             self._endpoints.linger(private=True)
             return
-        self._market.remove(topic)
-        self._sink.lost(topic, reason)
+        for user in sorted(self._users.pop(topic, ()), key=lambda one: one.stream):
+            self._market.remove(user)
+            self._sink.lost(user, reason)
         self._endpoints.linger(private=False)
 
     async def _open_private(self, topic: Topic) -> None:
@@ -245,9 +271,9 @@ class Feeds:
             return True
 
     def connected(self, client: Native) -> None:
-        """A socket is open: that is all a private one needs."""
-        if self._endpoints.opened(client) and _PRIVATE in self._held:
-            self._held[_PRIVATE].confirm()
+        """A socket is open: that is all a private one needs where there is no login."""
+        if self._endpoints.opened(client) and not self._dialect.logs_in:
+            self.confirmed(_PRIVATE)
 
     def _complain(self, text: str) -> None:
         if text != self._last_error:
@@ -264,6 +290,18 @@ class Feeds:
             known = client.subscriptions.get(self._dialect.subscription_hash(topic, held.unified))
             if isinstance(known, dict) and str(known.get("id")) == request_id:
                 held.confirm()
+
+    def confirmed(self, channel: Topic) -> None:
+        """Confirm the subscription of this channel."""
+        held = self._held.get(channel)
+        if held is not None:
+            held.confirm()
+
+    def private_ready(self, snapshot: AccountSnapshot | None) -> None:
+        """Confirm the private endpoint; with a snapshot its state is known."""
+        if snapshot is not None and _PRIVATE in self._held:
+            self._state = AccountState(snapshot)
+        self.confirmed(_PRIVATE)
 
     def price(self, symbol: str, price: str, t_ms: int) -> None:
         """To the symbol's topic."""
@@ -289,6 +327,18 @@ class Feeds:
         elif self._state is not None:
             self._apply(t_ms, wallet, positions)
 
+    def totals(self, told: Totals) -> None:
+        """Told as it is."""
+        if self._state is not None and self._sink is not None:
+            self._state.told_totals(told)
+            self._sink.publish(ACCOUNT, "", self._state.message())
+
+    def all_positions(self, positions: Sequence[PositionState]) -> None:
+        """Those that changed."""
+        if self._state is not None and self._sink is not None:
+            for one in self._state.replaced_by(positions):
+                self._sink.publish(POSITIONS, one.symbol, position_message(one))
+
     def private_over(self, reason: str) -> None:
         """The socket stays open but silent: it is as good as lost."""
         held = self._held.pop(_PRIVATE, None)
@@ -307,9 +357,7 @@ class Feeds:
             self._sink.publish(POSITIONS, one.symbol, position_message(one))
 
     def _told(self, topic: Topic) -> None:
-        held = self._held.get(topic)
-        if held is not None:
-            held.confirm()
+        self.confirmed(topic)
 
 
 async def _ended(task: asyncio.Task[None] | None) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 
 import grpc
 
+from harness.reference.connector.backends.network.dialect import Raw
 from harness.reference.connector.backends.network.session import Session
 from harness.reference.connector.decimals import parse
-from harness.reference.connector.refusal import Refusal, invalid
+from harness.reference.connector.refusal import Refusal, invalid, unavailable
 from harness.wire.opensqt.market_maker.v1 import resources_pb2 as resources
 from harness.wire.opensqt.market_maker.v1 import types_pb2 as types
 
@@ -64,7 +65,7 @@ class Orders:
     async def cancel(self, symbol: str, order_id: int) -> None:
         """Cancel one."""
         unified = self._session.symbols.unified(symbol)
-        await self._session.asked(self._session.native.cancel_order(str(order_id), unified))
+        await self._session.asked(self._session.dialect.cancel_order(self._session.native, unified, order_id))
 
     async def cancel_each(self, symbol: str, order_ids: Sequence[int]) -> Sequence[Refusal | None]:
         """Each by itself."""
@@ -83,21 +84,21 @@ class Orders:
 
     async def cancel_all(self, symbol: str) -> None:
         """Cancel all open orders of the symbol."""
-        await self._session.asked(self._session.native.cancel_all_orders(self._session.symbols.unified(symbol)))
+        unified = self._session.symbols.unified(symbol)
+        await self._session.asked(self._session.dialect.cancel_all(self._session.native, unified))
 
     async def find(self, symbol: str, order_id: int, client_order_id: str) -> resources.Order:
         """Find one by either id."""
         unified = self._session.symbols.unified(symbol)
-        by_client_id = {} if order_id else {"clientOrderId": client_order_id}
         return await self._session.order_of(
-            self._session.native.fetch_order(str(order_id or ""), unified, by_client_id)
+            self._session.dialect.find(self._session.native, unified, order_id, client_order_id)
         )
 
     async def open(self, symbol: str) -> Sequence[resources.Order]:
         """Open orders, of all symbols when none is given."""
         unified = self._session.symbols.unified(symbol) if symbol else None
-        found = await self._session.asked(self._session.native.fetch_open_orders(unified))
-        return [self._session.dialect.order(one["info"], self._session.symbols) for one in found]
+        found = await self._session.asked(self._session.dialect.open_orders(self._session.native, unified))
+        return [self._session.dialect.order(one, self._session.symbols) for one in found]
 
     async def _place_once(self, wanted: resources.PlaceOrderRequest) -> resources.Order:
         market = self._session.symbols.market(wanted.symbol)
@@ -106,16 +107,28 @@ class Orders:
             known = await self._known(wanted.symbol, client_id)
             if known is not None:
                 return known
-        arguments = _order_arguments(wanted)
+        arguments = _order_arguments(wanted, self._session.dialect.contract_size(market))
         sent_id = client_id or f"nfr-{uuid.uuid4().hex[:24]}"
         arguments[-1]["clientOrderId"] = sent_id
         try:
-            placed = await self._session.order_of(self._session.native.create_order(market["symbol"], *arguments))
+            reply = await self._session.asked(self._session.native.create_order(market["symbol"], *arguments))
+            placed = await self._read_back(market, reply)
         except Refusal as refusal:
             placed = await self._after(refusal, wanted.symbol, sent_id)
         if client_id:
             self._remember(client_id, placed.order_id)
         return placed
+
+    async def _read_back(self, market: Raw, reply: Raw) -> resources.Order:
+        """What goes wrong here is no refusal: the order is booked."""
+
+        async def placed() -> Raw:
+            return await self._session.dialect.placed(self._session.native, market, reply["info"])
+
+        try:
+            return await self._session.order_of(placed())
+        except Refusal as refusal:
+            raise unavailable(f"the order may be booked but could not be read back: {refusal.reason}") from None
 
     async def _known(self, symbol: str, client_id: str) -> resources.Order | None:
         if client_id in self._placed:
@@ -155,8 +168,13 @@ class Orders:
             self._placed.popitem(last=False)
 
 
-def _order_arguments(wanted: resources.PlaceOrderRequest) -> tuple[str, str, str, str | None, dict[str, Any]]:
-    """ccxt's create_order arguments after the symbol. Raises Refusal for what no venue could take."""
+def _order_arguments(
+    wanted: resources.PlaceOrderRequest, contract_size: Decimal
+) -> tuple[str, str, str, str | None, dict[str, Any]]:
+    """ccxt's create_order arguments after the symbol, the quantity in the venue's units.
+
+    Raises Refusal for what no venue could take.
+    """
     if wanted.side not in (types.ORDER_SIDE_BUY, types.ORDER_SIDE_SELL):
         raise invalid("side must be BUY or SELL")
     if wanted.type not in (types.ORDER_TYPE_LIMIT, types.ORDER_TYPE_MARKET):
@@ -177,7 +195,10 @@ def _order_arguments(wanted: resources.PlaceOrderRequest) -> tuple[str, str, str
             force = wanted.time_in_force or types.TIME_IN_FORCE_GTC
             options["timeInForce"] = types.TimeInForce.Name(force).removeprefix("TIME_IN_FORCE_")
     side = "buy" if wanted.side == types.ORDER_SIDE_BUY else "sell"
-    return "limit" if is_limit else "market", side, _plain(quantity), _plain(price) if is_limit else None, options
+    amount = quantity / contract_size
+    if amount * contract_size != quantity:
+        raise invalid(f"quantity {_plain(quantity)} is no whole number of contracts of {_plain(contract_size)}")
+    return "limit" if is_limit else "market", side, _plain(amount), _plain(price) if is_limit else None, options
 
 
 def _plain(number: Decimal) -> str:

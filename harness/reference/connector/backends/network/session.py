@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.reference.connector.backends.network.codes import refusal_of
-from harness.reference.connector.backends.network.dialect import Dialect, Native
+from harness.reference.connector.backends.network.dialect import Dialect, Native, Raw
 from harness.reference.connector.backends.network.symbols import Symbols
 from harness.reference.connector.refusal import Refusal
 from harness.wire.opensqt.market_maker.v1 import resources_pb2 as resources
@@ -30,11 +30,11 @@ class Session:
         except Exception as error:
             raise refusal_of(error, self.dialect.code_pattern, self.dialect.native_codes) from error
 
-    async def order_of(self, question: Awaitable[Any]) -> resources.Order:
-        """The venue's answer as an order. Raises Refusal, also when it cannot be read."""
+    async def order_of(self, question: Awaitable[Raw]) -> resources.Order:
+        """The venue's own order object as the contract's. Raises Refusal, also when it cannot be read."""
 
         async def read() -> resources.Order:
-            return self.dialect.order((await question)["info"], self.symbols)
+            return self.dialect.order(await question, self.symbols)
 
         order: resources.Order = await self.asked(read())
         return order

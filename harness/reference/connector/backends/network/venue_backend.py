@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from google.protobuf.message import Message
@@ -152,17 +153,19 @@ class NetworkBackend:
 
     async def open_interest(self, symbol: str) -> str:
         """In base coins."""
-        found = await self._session.asked(self._native.fetch_open_interest(self._symbols.unified(symbol)))
-        return str(found["openInterestAmount"])
+        market = self._symbols.market(symbol)
+        return str(await self._session.asked(self._dialect.open_interest(self._native, market)))
 
     async def klines(self, symbol: str, interval: str, limit: int) -> Sequence[resources.Candle]:
         """Oldest first; the last one may still be open."""
-        unified = self._symbols.unified(symbol)
+        market = self._symbols.market(symbol)
         if interval not in self._native.timeframes:
             raise invalid(f"invalid interval {interval[:20]!r}")
         if limit > self._dialect.max_candles:
             raise invalid(f"limit must be at most {self._dialect.max_candles}")
-        rows = await self._session.asked(self._native.fetch_ohlcv(unified, interval, None, limit or DEFAULT_CANDLES))
+        rows = await self._session.asked(
+            self._dialect.candles(self._native, market, interval, limit or DEFAULT_CANDLES)
+        )
         length_ms = int(self._native.parse_timeframe(interval)) * 1000
         return [_candle(symbol, row, length_ms) for row in rows]
 
@@ -178,16 +181,17 @@ class NetworkBackend:
         """Trading rules."""
         market = self._symbols.market(symbol)
         price_digits, quantity_digits = self._dialect.precisions(market)
+        contract_size = self._dialect.contract_size(market)
         return resources.SymbolInfo(
             symbol=symbol,
             price_precision=price_digits,
             quantity_precision=quantity_digits,
             base_asset=market["base"],
             quote_asset=market["quote"],
-            min_quantity=wire(market["limits"]["amount"]["min"]),
+            min_quantity=wire(Decimal(market["limits"]["amount"]["min"]) * contract_size),
             min_notional=wire(market["limits"]["cost"]["min"]),
             tick_size=wire(market["precision"]["price"]),
-            step_size=wire(market["precision"]["amount"]),
+            step_size=wire(Decimal(market["precision"]["amount"]) * contract_size),
         )
 
     async def symbols(self) -> Sequence[str]:
