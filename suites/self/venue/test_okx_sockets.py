@@ -51,7 +51,7 @@ def test_bad_logins_get_the_native_code_and_no_rights() -> None:
     async def body() -> None:
         async with okx_venue() as running, talk(running, "/ws/v5/private") as one:
             wrong = []
-            stale = [("stale", login_of(ago_s=31), "60006"), ("ahead", login_of(ago_s=-31), "60006")]
+            stale = [("stale", login_of(ago_s=32), "60006"), ("ahead", login_of(ago_s=-40), "60006")]
             for name, frame, code in [*BAD_LOGINS, *stale]:
                 answer = await one.answer(frame)
                 if (answer["event"], answer["code"]) != ("error", code) or not {"msg", "connId"} <= answer.keys():
