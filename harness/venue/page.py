@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections import Counter
 from collections.abc import Mapping
@@ -23,6 +24,8 @@ from harness.venue.venue import Venue
 ROWS_SHOWN = 50
 LOG_ROWS_SHOWN = 25
 DEPTH = 8
+LONG_WORD = re.compile(r"(\b\w{10})\w{14,}\b")
+"""Keys, which the log has in full."""
 SWITCHES: tuple[tuple[str, Knob], ...] = (
     ("Refuse everything", Knob(FaultKind.REFUSE, how="503")),
     ("Reset every request", Knob(FaultKind.REFUSE, how="reset")),
@@ -125,10 +128,13 @@ class Page:
             "requests": sorted(read.requests, key=lambda one: -one.count)[:ROWS_SHOWN],
             "logins": read.logins[:ROWS_SHOWN],
             "log": [
-                {"at": datetime.fromtimestamp(row.t_ns / 1e9, UTC).strftime("%H:%M:%S.%f")[:-3], "row": row}
+                {
+                    "at": datetime.fromtimestamp(row.t_ns / 1e9, UTC).strftime("%H:%M:%S.%f")[:-3], "what": row.what,
+                    "subject": LONG_WORD.sub(r"\1…", row.subject), "detail": LONG_WORD.sub(r"\1…", row.detail),
+                }
                 for row in reversed(log.since(log.last - LOG_ROWS_SHOWN, LOG_ROWS_SHOWN))
             ],
-        }
+        }  # fmt: skip
 
     def _switches(self, now_ns: int) -> list[Switch]:
         standing = {fault.knob: fault.handle for fault in self._venue.faults.all if fault.stands(now_ns)}

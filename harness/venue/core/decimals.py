@@ -7,6 +7,8 @@ from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal, InvalidOperation
 MONEY = Decimal("0.00000001")
 """Everything booked on a wallet is a multiple of this."""
 ZERO = Decimal(0)
+UNITS = tuple(Decimal(1).scaleb(-places) for places in range(29))
+"""1, 0.1, 0.01 and so on."""
 MAX_TEXT = 64
 
 
@@ -17,7 +19,7 @@ def canonical(value: Decimal) -> str:
 
 def fixed(value: Decimal, places: int) -> str:
     """Plain notation with exactly `places` decimals."""
-    return format(value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN) + 0, "f")
+    return format(value.quantize(UNITS[places], ROUND_HALF_EVEN) + 0, "f")
 
 
 def money(value: Decimal) -> Decimal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from harness.venue.core.decimals import places_of
@@ -23,21 +23,20 @@ class Instrument:
     min_notional: Decimal = Decimal(5)
     max_leverage: int = 125
     maintenance_rate: Decimal = Decimal("0.004")
+    price_places: int = field(init=False)
+    """Decimals of a price."""
+    qty_places: int = field(init=False)
+    """Decimals of a quantity."""
 
     @property
     def min_qty(self) -> Decimal:
         """Smallest quantity of an order."""
         return self.step
 
-    @property
-    def price_places(self) -> int:
-        """Decimals of a price."""
-        return places_of(self.tick)
-
-    @property
-    def qty_places(self) -> int:
-        """Decimals of a quantity."""
-        return places_of(self.step)
+    def __post_init__(self) -> None:
+        # Asked for with every price and quantity that is written out.
+        object.__setattr__(self, "price_places", places_of(self.tick))
+        object.__setattr__(self, "qty_places", places_of(self.step))
 
 
 def _instrument(base: str, price: str, tick: str, step: str, max_qty: str) -> Instrument:

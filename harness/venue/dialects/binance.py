@@ -28,6 +28,7 @@ from harness.venue.venue import Venue
 DEFAULT_WINDOW_MS = 5000
 MAX_WINDOW_MS = 60_000
 AHEAD_MS = 1000
+_dumps = json.JSONEncoder(separators=(",", ":")).encode
 MAX_PARAMS = 500
 SIGNATURE_ROW = "binance signature"
 PLACE_PATHS = ("/fapi/v1/order", "/fapi/v1/batchOrders")
@@ -199,8 +200,7 @@ class Binance:
 
 
 def _ok(answer: Any) -> Reply:
-    body = json.dumps(answer, separators=(",", ":")).encode()
-    return Reply(200, body, headers={"X-MBX-USED-WEIGHT-1M": "1"})
+    return Reply(200, _dumps(answer).encode(), headers={"X-MBX-USED-WEIGHT-1M": "1"})
 
 
 def _whole(text: str) -> bool:
@@ -210,9 +210,10 @@ def _whole(text: str) -> bool:
 def _params(call: Call) -> Params:
     """Query and form body together; Refused when they are no form at all."""
     try:
-        body = call.body.decode()
-        pairs = parse_qsl(call.query, keep_blank_values=True, max_num_fields=MAX_PARAMS, errors="strict")
-        pairs += parse_qsl(body, keep_blank_values=True, max_num_fields=MAX_PARAMS, errors="strict")
+        pairs: list[tuple[str, str]] = []
+        for text in (call.query, call.body.decode()):
+            if text:
+                pairs += parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_PARAMS, errors="strict")
     except (UnicodeDecodeError, ValueError):
         raise Refused(Reason.ILLEGAL_PARAMETER, "body", "a form in UTF-8") from None
     return dict(pairs)

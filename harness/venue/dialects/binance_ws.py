@@ -167,6 +167,8 @@ class Streams:
                 self._price_moved(event)
             case FundingChanged():
                 self._funding_changed(event)
+            case OrderChanged() | AccountChanged() if not self._hub.wanted(event.account.name):
+                pass
             case OrderChanged():
                 self._to_user(event.account.name, events.order_update(event), ("orders",), event.order.symbol)
             case AccountChanged():
