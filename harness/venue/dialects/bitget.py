@@ -9,12 +9,13 @@ from harness.venue.core.events import Event
 from harness.venue.core.hub import Socket
 from harness.venue.core.orders import Status
 from harness.venue.core.refusal import Reason, Refused
+from harness.venue.dialects.bitget_account import AccountCalls
 from harness.venue.dialects.bitget_errors import USUAL_STATUS, spelled
 from harness.venue.dialects.bitget_login import authenticated
 from harness.venue.dialects.bitget_market import PublicCalls
 from harness.venue.dialects.bitget_modes import PositionModes
 from harness.venue.dialects.bitget_params import native_keys, params_of
-from harness.venue.dialects.bitget_rest import ORD, PrivateCalls
+from harness.venue.dialects.bitget_rest import ORD, OrderCalls
 from harness.venue.dialects.bitget_rows import Rows
 from harness.venue.dialects.bitget_ws import Streams
 from harness.venue.dialects.dialect import Call, Reply
@@ -39,7 +40,8 @@ class Bitget:
         venue.exchange.unfilled_status = Status.CANCELED
         modes, self._rows = PositionModes(), Rows(venue)
         self._public = PublicCalls(venue, self._rows).routes
-        self._private = PrivateCalls(venue, modes, self._rows).routes
+        parts = (OrderCalls(venue, modes, self._rows), AccountCalls(venue, modes, self._rows))
+        self._private = parts[0].routes | parts[1].routes
         self._streams = Streams(venue, modes, self._rows)
         venue.exchange.listeners.append(self.emitted)
 

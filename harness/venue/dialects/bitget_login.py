@@ -67,6 +67,9 @@ def _signed_texts(call: Call, stamp: str) -> list[bytes]:
 def granted(venue: Venue, arg: dict[str, Any]) -> int:
     """0, or the code that a login is refused with."""
     name, passphrase, stamp, sign = (_text(arg, one) for one in ("apiKey", "passphrase", "timestamp", "sign"))
+    if type(arg.get("timestamp")) is int:
+        # Much used clients of the live venue send a number here.
+        stamp = str(arg["timestamp"])
     try:
         key = venue.key(name)
     except Refused:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from harness.venue.core.decimals import parse
+from harness.venue.core.exchange import Exchange
 from harness.venue.core.instruments import Instrument
 from harness.venue.core.refusal import Reason, Refused
 from harness.venue.dialects.bitget_rows import CLIENT_ID, Rows
@@ -21,6 +22,7 @@ MAX_DIGITS = 18
 PRODUCT = "USDT-FUTURES"
 OTHER_PRODUCTS = ("COIN-FUTURES", "USDC-FUTURES", "SUSDT-FUTURES", "SCOIN-FUTURES", "SUSDC-FUTURES")
 MARGIN_COIN = "USDT"
+MARGIN_MODES = {"crossed": "cross", "isolated": "isolated"}
 DECIMAL = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
 CLIENT_ID_FORM = re.compile(r"[!-~]{1,64}")
 LENIENT_KEYS = {"clientOID": "clientOid"}
@@ -81,6 +83,14 @@ def product(params: Params) -> bool:
     if word != PRODUCT and word not in OTHER_PRODUCTS:
         raise Refused(Reason.ILLEGAL_PARAMETER, "productType")
     return word == PRODUCT
+
+
+def symbol(exchange: Exchange, params: Params) -> str:
+    """The mandatory symbol, with the mandatory productType it is of."""
+    word = needed(params, "symbol")
+    if not product(params):
+        raise Refused(Reason.UNKNOWN_SYMBOL, word)
+    return exchange.market(word).instrument.symbol
 
 
 def margin_coin(params: Params) -> None:

@@ -1,4 +1,4 @@
-"""Bitget's private REST: orders, fills, account, positions and settings."""
+"""Bitget's private REST about orders and fills."""
 
 from __future__ import annotations
 
@@ -19,18 +19,16 @@ from harness.venue.dialects.bitget_params import Params
 from harness.venue.dialects.bitget_rows import Rows
 from harness.venue.venue import Venue
 
-ORD, ACC, POS = "/api/v2/mix/order", "/api/v2/mix/account", "/api/v2/mix/position"
+ORD = "/api/v2/mix/order"
 MAX_BATCH = 50
 SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 KINDS = {"limit": Kind.LIMIT, "market": Kind.MARKET}
 FORCES = {"gtc": Force.GTC, "ioc": Force.IOC, "fok": Force.FOK, "post_only": Force.GTX}
-MARGIN_MODES = {"crossed": "cross", "isolated": "isolated"}
-MODES = {one: one for one in (views.ONE_WAY, views.HEDGE)}
 YES_NO = {"YES": True, "NO": False}
 TRADE_SIDES = {"open": "open", "close": "close"}
 
 
-class PrivateCalls:
+class OrderCalls:
     """Each method carries out one signed call on an account."""
 
     def __init__(self, venue: Venue, modes: PositionModes, allowed: Rows) -> None:
@@ -49,21 +47,14 @@ class PrivateCalls:
             ("GET", f"{ORD}/orders-history"): self.history,
             ("GET", f"{ORD}/fills"): self.fills,
             ("GET", f"{ORD}/fill-history"): self.fills,
-            ("GET", f"{ACC}/accounts"): self.accounts,
-            ("GET", f"{ACC}/account"): self.account,
-            ("GET", f"{POS}/all-position"): self.positions,
-            ("GET", f"{POS}/single-position"): self.position,
-            ("POST", f"{ACC}/set-leverage"): self.leverage,
-            ("POST", f"{ACC}/set-margin-mode"): self.margin_mode,
-            ("POST", f"{ACC}/set-position-mode"): self.position_mode,
         }
 
     # -- placing --------------------------------------------------------------------------------
 
     def ticket(self, account: Account, params: Params) -> Ticket:
         """What a place request asks for; Refused with the parameter that is missing or wrong."""
-        instrument = self._exchange.market(self._symbol(params)).instrument
-        asked.choice(params, "marginMode", MARGIN_MODES)
+        instrument = self._exchange.market(asked.symbol(self._exchange, params)).instrument
+        asked.choice(params, "marginMode", asked.MARGIN_MODES)
         asked.margin_coin(params)
         side = asked.choice(params, "side", SIDES)
         kind = asked.choice(params, "orderType", KINDS)
@@ -88,7 +79,7 @@ class PrivateCalls:
     def place_batch(self, account: Account, params: Params) -> Any:
         """POST batch-place-order: each item succeeds or fails for itself."""
         common = {name: params.get(name) for name in ("symbol", "productType", "marginCoin", "marginMode")}
-        self._exchange.market(self._symbol(common))
+        self._exchange.market(asked.symbol(self._exchange, common))
         items = asked.objects(params, "orderList", MAX_BATCH, self._rows)
         return self._each(items, lambda item: self.place(account, {**item, **common}))
 
@@ -117,7 +108,7 @@ class PrivateCalls:
         """POST batch-cancel-orders: those listed, or all of the symbol without a list."""
         if params.get("orderIdList") is None:
             return self.cancel_all(account, params)
-        symbol = self._symbol(params)
+        symbol = asked.symbol(self._exchange, params)
         given = params["orderIdList"]
         plain = isinstance(given, list) and any(isinstance(one, str) for one in given)
         if self._rows.taken(rows.CANCEL_AND_CANDLES, odd=plain):
@@ -130,7 +121,7 @@ class PrivateCalls:
         """POST cancel-all-orders: of a symbol, or of all."""
         if not asked.product(params):
             return {"successList": [], "failureList": []}
-        symbol = self._symbol(params) if asked.text(params, "symbol") else ""
+        symbol = asked.symbol(self._exchange, params) if asked.text(params, "symbol") else ""
         return {"successList": [ids(one) for one in self._exchange.cancel_all(account, symbol)], "failureList": []}
 
     # -- asking ---------------------------------------------------------------------------------
@@ -148,12 +139,12 @@ class PrivateCalls:
     def history(self, account: Account, params: Params) -> Any:
         """GET orders-history: what is not open any more, newest first."""
         listed = asked.product(params)
-        symbol = self._symbol(params) if asked.text(params, "symbol") else ""
+        symbol = asked.symbol(self._exchange, params) if asked.text(params, "symbol") else ""
         orders = self._exchange.book.all_orders(account.name, symbol) if listed else []
         return self._page(account, params, [one for one in orders if not one.status.is_open])
 
     def _open(self, account: Account, params: Params) -> list[Order]:
-        symbol = self._symbol(params) if asked.text(params, "symbol") else ""
+        symbol = asked.symbol(self._exchange, params) if asked.text(params, "symbol") else ""
         return self._exchange.book.open_orders(account.name, symbol)
 
     def _page(self, account: Account, params: Params, orders: list[Order]) -> Any:
@@ -179,7 +170,7 @@ class PrivateCalls:
 
     def fills(self, account: Account, params: Params) -> Any:
         """GET fills, newest first."""
-        symbol = self._symbol(params) if asked.text(params, "symbol") else ""
+        symbol = asked.symbol(self._exchange, params) if asked.text(params, "symbol") else ""
         listed = asked.product(params)
         limit = asked.whole(params, "limit", 100, 1, 100)
         before = asked.whole(params, "idLessThan", 0, 0, 10**asked.MAX_DIGITS)
@@ -197,58 +188,8 @@ class PrivateCalls:
         ]
         return {"fillList": shown or None, "endId": str(wanted[-1].trade_id) if wanted else None}
 
-    def accounts(self, account: Account, params: Params) -> Any:
-        """GET accounts."""
-        if not asked.product(params):
-            return []
-        return [views.account(self._exchange, account, lenient=self._rows.taken(rows.ACCOUNT))]
-
-    def account(self, account: Account, params: Params) -> Any:
-        """GET account: the same with a symbol's settings."""
-        asked.margin_coin(params)
-        given = asked.text(params, "symbol")
-        if self._rows.taken(rows.ACCOUNT, odd=not given):
-            asked.product(params)
-            given = next(iter(self._exchange.markets))
-        position = account.position(self._symbol({**params, "symbol": given}))
-        leverage = position.leverage
-        lenient = self._rows.taken(rows.ACCOUNT)
-        shown = views.account(self._exchange, account, lenient=lenient)
-        return shown | {
-            "crossedMarginLeverage": str(leverage) if lenient else leverage,
-            "isolatedLongLever": leverage,
-            "isolatedShortLever": leverage,
-            "marginMode": views.margin_mode(position),
-            "posMode": self._modes.of(account.name),
-        }
-
-    def positions(self, account: Account, params: Params) -> Any:
-        """GET all-position: what is not flat."""
-        if asked.text(params, "marginCoin"):
-            asked.margin_coin(params)
-        if not asked.product(params):
-            return []
-        mode = self._modes.of(account.name)
-        held = [one for one in account.positions.values() if one.size]
-        lenient = self._rows.taken(rows.POSITIONS, odd=bool(held))
-        return [views.position(self._exchange, account, one, mode, lenient=lenient) for one in held]
-
-    def position(self, account: Account, params: Params) -> Any:
-        """GET single-position, an empty list when it is flat."""
-        if self._rows.taken(rows.POSITIONS, odd=not asked.text(params, "symbol")):
-            return self.positions(account, params)
-        symbol = self._symbol(params)
-        asked.margin_coin(params)
-        return [one for one in self.positions(account, params) if one["symbol"] == symbol]
-
-    def _symbol(self, params: Params) -> str:
-        symbol = asked.needed(params, "symbol")
-        if not asked.product(params):
-            raise Refused(Reason.UNKNOWN_SYMBOL, symbol)
-        return self._exchange.market(symbol).instrument.symbol
-
     def _order(self, account: Account, params: Params, purpose: str) -> Order:
-        symbol = self._symbol(params)
+        symbol = asked.symbol(self._exchange, params)
         if asked.text(params, "orderId"):
             number = asked.whole(params, "orderId", 0, 0, 10**asked.MAX_DIGITS)
             order = self._exchange.book.by_id(account.name, number)
@@ -259,51 +200,6 @@ class PrivateCalls:
         if order is None or order.symbol != symbol:
             raise Refused(Reason.ORDER_UNKNOWN, purpose)
         return order
-
-    # -- settings -------------------------------------------------------------------------------
-
-    def leverage(self, account: Account, params: Params) -> Any:
-        """POST set-leverage."""
-        instrument = self._exchange.market(self._symbol(params)).instrument
-        asked.margin_coin(params)
-        asked.needed(params, "leverage")
-        leverage = asked.whole(params, "leverage", 0, 0, 10_000)
-        if not 1 <= leverage <= instrument.max_leverage:
-            raise Refused(Reason.BAD_LEVERAGE, "leverage", str(leverage))
-        position = account.position(instrument.symbol)
-        position.leverage = leverage
-        word = str(leverage)
-        return {
-            "symbol": instrument.symbol, "marginCoin": instrument.quote, "longLeverage": word, "shortLeverage": word,
-            "crossMarginLeverage": word, "marginMode": views.margin_mode(position),
-        }  # fmt: skip
-
-    def margin_mode(self, account: Account, params: Params) -> Any:
-        """POST set-margin-mode: only while there is neither position nor order; unchanged is no error."""
-        symbol = self._symbol(params)
-        asked.margin_coin(params)
-        wanted = asked.choice(params, "marginMode", MARGIN_MODES)
-        position = account.position(symbol)
-        if position.margin_type != wanted:
-            if position.size or self._exchange.book.open_orders(account.name, symbol):
-                raise Refused(Reason.UNSUPPORTED, "held")
-            position.margin_type = wanted
-        word = str(position.leverage)
-        return {
-            "symbol": symbol, "marginCoin": "USDT", "longLeverage": word, "shortLeverage": word,
-            "marginMode": views.margin_mode(position),
-        }  # fmt: skip
-
-    def position_mode(self, account: Account, params: Params) -> Any:
-        """POST set-position-mode: only while there is neither position nor order; unchanged is no error."""
-        asked.product(params)
-        wanted = asked.choice(params, "posMode", MODES)
-        if wanted != self._modes.of(account.name):
-            held = any(one.size for one in account.positions.values())
-            if held or self._exchange.book.open_orders(account.name):
-                raise Refused(Reason.UNSUPPORTED, "held")
-            self._modes.choose(account.name, wanted)
-        return {"posMode": wanted}
 
 
 def ids(order: Order) -> dict[str, str]:

@@ -39,6 +39,8 @@ BAD_LOGINS: list[tuple[str, Callable[[], dict[str, Any]], int]] = [
     ("wrong passphrase", lambda: login_of(passphrase="guess"), 30012),
     ("no timestamp", lambda: login_of(timestamp=""), 30013),
     ("timestamp is no time", lambda: login_of(timestamp="now"), 30013),
+    ("timestamp is a boolean", lambda: login_of(timestamp=True), 30013),
+    ("timestamp is a fraction", lambda: login_of(timestamp=time.time()), 30013),
     ("too old", lambda: login_of(ago_s=40), 30014),
     ("in milliseconds", lambda: login_of(timestamp=str(int(time.time() * 1000))), 30014),
     ("wrong secret", lambda: login_of(ApiKey("main", KEY.key, "guess", KEY.passphrase)), 30015),
@@ -53,8 +55,11 @@ def test_bad_logins_are_refused_and_private_channels_stay_closed() -> None:
             assert [name for name, told, code in answers if (told["event"], told["code"]) != ("error", code)] == []
             assert (await one.answer(subscribe_to("orders", "default")))["code"] == 30004
             counted = {(row.key, row.outcome): row.count for row in await _logins(running)}
-            assert counted[KEY.key, "login refused"] == 7
+            assert counted[KEY.key, "login refused"] == 9
             assert await one.answer(login_of()) == {"event": "login", "code": 0}
+            number = login_of()
+            number["args"][0]["timestamp"] = int(number["args"][0]["timestamp"])
+            assert await one.answer(number) == {"event": "login", "code": 0}
             assert (await one.answer(subscribe_to("orders", "default")))["event"] == "subscribe"
             meters = await running.control.meters()
             assert [(row.kind, row.key, row.now) for row in meters.sockets if row.now] == [("private", KEY.key, 1)]
