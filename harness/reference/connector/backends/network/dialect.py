@@ -50,6 +50,8 @@ class AccountSnapshot:
     positions: tuple[PositionState, ...]
     leverage_of: Mapping[str, int] = field(default_factory=dict)
     """Leverage by symbol, where the venue lists it."""
+    wallet_has_change_time: bool = True
+    """False: the venue does not tell when the wallet changed; `wallet_updated_ms` is when it answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,10 @@ class Readings(Protocol):
         """One order event."""
         ...
 
-    def account(self, t_ms: int, wallet: str | None, positions: Sequence[PositionState]) -> None:
-        """One account event: the wallet when it was told, and the positions it named."""
+    def account(
+        self, t_ms: int, wallet: str | None, positions: Sequence[PositionState], totals: Totals | None = None
+    ) -> None:
+        """One account event: the wallet when it was told, the positions it named, the totals where it has them."""
         ...
 
     def totals(self, told: Totals) -> None:
@@ -187,6 +191,10 @@ class Dialect(Protocol):
 
     async def open_interest(self, native: Native, market: Raw) -> str:
         """In base coins."""
+        ...
+
+    def volumes(self, ticker: Raw) -> tuple[str | None, str | None]:
+        """The day's volume in base and in quote coins, of a ticker of ccxt's; None where it is not told."""
         ...
 
     # -- streams --------------------------------------------------------------------------------

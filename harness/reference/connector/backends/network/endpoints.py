@@ -47,7 +47,8 @@ class Endpoints:
         self._native: Native = None
         self._lingering: dict[bool, asyncio.TimerHandle] = {}
         self._broken: set[bool] = set()
-        self._public_url = ""
+        self._public_urls: set[str] = set()
+        """Most venues have one; OKX has candles at an address of their own."""
         self._chores: set[asyncio.Task[None]] = set()
 
     def use(self, native: Native) -> None:
@@ -58,7 +59,7 @@ class Endpoints:
         """A socket is open; returns whether it is the private one."""
         private = self._dialect.is_private(client.url)
         if not private:
-            self._public_url = client.url
+            self._public_urls.add(client.url)
         self._log.info("venue socket open", endpoint="private" if private else "public")
         return private
 
@@ -138,14 +139,13 @@ class Endpoints:
         self.linger(private=private)
 
     async def _dial_public(self) -> None:
-        if not self._public_url:
-            return  # never reached so far: the next subscription dials
-        client = self._native.client(self._public_url)
-        connected = client.connect(self._native.session)
-        while not connected.done():
-            if client.error is not None:  # ccxt leaves `connected` pending for ever then
-                raise unavailable(str(client.error))
-            await asyncio.sleep(_LOOK_S)
+        for url in sorted(self._public_urls):  # none was ever reached: the next subscription dials
+            client = self._native.client(url)
+            connected = client.connect(self._native.session)
+            while not connected.done():
+                if client.error is not None:  # ccxt leaves `connected` pending for ever then
+                    raise unavailable(str(client.error))
+                await asyncio.sleep(_LOOK_S)
 
     def _start(self, chore: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.get_running_loop().create_task(chore, name=name)

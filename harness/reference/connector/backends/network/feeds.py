@@ -67,7 +67,7 @@ class Feeds:
         self._private_open: set[Topic] = set()
         self._private_turn = asyncio.Lock()
         self._state: AccountState | None = None
-        self._early: list[tuple[int, str | None, Sequence[PositionState]]] | None = None
+        self._early: list[tuple[int, str | None, Sequence[PositionState], Totals | None]] | None = None
         self._market = MarketTopics(dialect.name, self._told)
         self._endpoints = Endpoints(dialect, self, log)
         self._last_error = ""
@@ -235,8 +235,8 @@ class Feeds:
         if _PRIVATE not in self._held:
             raise unavailable("the venue's private stream was lost while it was opened")
         self._state = AccountState(snapshot)
-        for t_ms, wallet, positions in early or ():
-            self._apply(t_ms, wallet, positions)
+        for event in early or ():
+            self._apply(*event)
 
     # -- Users of the endpoints -----------------------------------------------------------------
 
@@ -320,12 +320,14 @@ class Feeds:
         if self._sink is not None:
             self._sink.publish(ORDERS, update.symbol, update)
 
-    def account(self, t_ms: int, wallet: str | None, positions: Sequence[PositionState]) -> None:
+    def account(
+        self, t_ms: int, wallet: str | None, positions: Sequence[PositionState], totals: Totals | None = None
+    ) -> None:
         """Kept until the snapshot is there, then applied in order."""
         if self._early is not None:
-            self._early.append((t_ms, wallet, positions))
+            self._early.append((t_ms, wallet, positions, totals))
         elif self._state is not None:
-            self._apply(t_ms, wallet, positions)
+            self._apply(t_ms, wallet, positions, totals)
 
     def totals(self, told: Totals) -> None:
         """Told as it is."""
@@ -347,11 +349,13 @@ class Feeds:
             self._endpoints.give_up(private=True)
             self._lost(_PRIVATE, reason)
 
-    def _apply(self, t_ms: int, wallet: str | None, positions: Sequence[PositionState]) -> None:
+    def _apply(self, t_ms: int, wallet: str | None, positions: Sequence[PositionState], totals: Totals | None) -> None:
         if self._state is None or self._sink is None:
             return
         changed = [one for one in (self._state.told_position(t_ms, told) for told in positions) if one is not None]
         if wallet is not None and self._state.told_wallet(t_ms, wallet):
+            if totals is not None:
+                self._state.told_totals(totals)
             self._sink.publish(ACCOUNT, "", self._state.message())
         for one in changed:
             self._sink.publish(POSITIONS, one.symbol, position_message(one))

@@ -55,3 +55,7 @@ class Usual:
     async def open_interest(self, native: Native, market: Raw) -> str:
         """One query."""
         return str((await native.fetch_open_interest(market["symbol"]))["openInterestAmount"])
+
+    def volumes(self, ticker: Raw) -> tuple[str | None, str | None]:
+        """Both as ccxt has them."""
+        return ticker["baseVolume"], ticker["quoteVolume"]

@@ -149,7 +149,7 @@ class NetworkBackend:
         """Every symbol that the venue lists."""
         found = await self._session.asked(self._native.fetch_tickers())
         rows = [(self._symbols.of_unified(unified), ticker) for unified, ticker in found.items()]
-        return [_ticker(symbol, ticker) for symbol, ticker in sorted(rows, key=lambda row: row[0]) if symbol]
+        return [self._ticker(symbol, ticker) for symbol, ticker in sorted(rows, key=lambda row: row[0]) if symbol]
 
     async def open_interest(self, symbol: str) -> str:
         """In base coins."""
@@ -223,6 +223,18 @@ class NetworkBackend:
             for row in rows
         ]
 
+    def _ticker(self, symbol: str, ticker: Raw) -> resources.Ticker:
+        volume, quote_volume = self._dialect.volumes(ticker)
+        return resources.Ticker(
+            symbol=symbol,
+            price_change=wire(ticker["change"]),
+            price_change_percent=wire(ticker["percentage"]),
+            last_price=wire(ticker["last"]),
+            volume=wire(volume),
+            quote_volume=wire(quote_volume),
+            timestamp=int(ticker["timestamp"] or now_ms()),
+        )
+
     def _funding(self, symbol: str, rate: Raw) -> resources.FundingRate:
         return resources.FundingRate(
             exchange=self.name,
@@ -244,16 +256,4 @@ def _candle(symbol: str, row: Sequence[Any], length_ms: int) -> resources.Candle
         volume=wire(row[5]),
         timestamp=int(row[0]),
         is_closed=int(row[0]) + length_ms <= now_ms(),
-    )
-
-
-def _ticker(symbol: str, ticker: Raw) -> resources.Ticker:
-    return resources.Ticker(
-        symbol=symbol,
-        price_change=wire(ticker["change"]),
-        price_change_percent=wire(ticker["percentage"]),
-        last_price=wire(ticker["last"]),
-        volume=wire(ticker["baseVolume"]),
-        quote_volume=wire(ticker["quoteVolume"]),
-        timestamp=int(ticker["timestamp"] or 0),
     )
