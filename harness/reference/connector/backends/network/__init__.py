@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from harness.reference.connector.backends.network.binance import Binance
+from harness.reference.connector.backends.network.bitget import Bitget
 from harness.reference.connector.backends.network.dialect import Dialect
 from harness.reference.connector.backends.network.venue_backend import NetworkBackend
 from harness.reference.connector.log import Log
 from harness.reference.connector.refusal import CredentialsRefused
 from harness.reference.connector.settings import Settings
 
-DIALECTS: dict[str, type[Dialect]] = {"binance": Binance}
+DIALECTS: dict[str, type[Dialect]] = {
+    "binance": Binance,
+    "bitget": Bitget,
+}
 
 
 def open_network_backend(settings: Settings, log: Log) -> NetworkBackend:
