@@ -9,7 +9,7 @@ from types import MappingProxyType, TracebackType
 
 import grpc
 from grpc import aio
-from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]
+from grpc_health.v1 import health_pb2
 
 from harness.client.channel import Tls, metadata, open_channel
 from harness.client.methods import SERVICE

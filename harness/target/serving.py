@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import grpc
 import grpc.aio
-from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from harness.evidence.clock import monotonic_s, now_ns
 from harness.wire.opensqt.market_maker.v1 import exchange_pb2, exchange_pb2_grpc

@@ -84,6 +84,8 @@ class Stage:
             if oracle:
                 self.sampler.add(lambda: venue_readings(control))
                 await self.trial.attach_venue(control)
+                # The states that a new subscriber is shown first are then updates that the ledger knows.
+                await nudge_streams(control, ("account", "prices"))
         return self._controls[name]
 
     async def connector(

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import grpc
-from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]
+from grpc_health.v1 import health_pb2
 
 SERVICE = "opensqt.market_maker.v1.ExchangeService"
 NAMES = ("", SERVICE)

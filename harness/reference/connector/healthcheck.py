@@ -6,7 +6,7 @@ import os
 import sys
 
 import grpc
-from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]
+from grpc_health.v1 import health_pb2
 
 LIMIT_S = 4.0
 

@@ -13,8 +13,8 @@ import grpc
 from google.protobuf.message import Message as Wire
 from google.type.decimal_pb2 import Decimal
 from grpc import aio
-from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
-from grpc_health.v1.health import aio as health_aio  # type: ignore[import-untyped]
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health_aio
 
 from harness.client.backoff import Backoff
 from harness.evidence.clock import monotonic_s
@@ -223,7 +223,7 @@ class Sink(list[Record]):
 async def eventually(condition: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
     """Yield to the loop until the condition holds; TimeoutError when it never does."""
     async with asyncio.timeout(limit_s):
-        while not condition():  # noqa: ASYNC110 - what is waited for is plain data, it has no event
+        while not condition():
             await asyncio.sleep(0.002)
 
 

@@ -13,7 +13,7 @@ from concurrent import futures
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 
 class Page(BaseHTTPRequestHandler):
