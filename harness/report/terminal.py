@@ -17,6 +17,8 @@ from harness.verdict.verdict import CaseVerdict, Finding, Status
 
 _NARROWEST = 40
 _BAR = 20
+_SHOWN, _LONGEST = 8, 300
+"""Criteria told of one case, and characters of one of them: the report has all."""
 _COLOURS = {"pass": "32", "fail": "31", "inconclusive": "33", "not measurable": "35", "deferred": "36", "error": "31"}
 _BLOCKS, _ASCII_BLOCKS = ("█", "░"), ("#", ".")
 
@@ -103,10 +105,15 @@ def _missed(pen: _Pen, verdict: CaseVerdict) -> list[str]:
     head = pen.wrap(f"{pen.sign(verdict.status)} {verdict.case} {verdict.title}: {verdict.status}", "", "    ")
     lines = [pen.paint(line, verdict.status) for line in head]
     missed = [finding for finding in verdict.findings if finding.status is not Status.PASS]
-    for finding in missed:
-        lines += pen.wrap(_line(pen, finding), "    ", "      ")
-    if verdict.reason or not missed:
-        lines += pen.wrap(main_reason(verdict), "    ", "    ")
+    if verdict.status is Status.ERROR:
+        # What broke is the news, not each criterion that it left open.
+        missed = [finding for finding in missed if finding.status is not Status.INCONCLUSIVE]
+    for finding in missed[:_SHOWN]:
+        lines += pen.wrap(one_line(_line(pen, finding), _LONGEST), "    ", "      ")
+    if len(missed) > _SHOWN:
+        lines.append(pen.fit(f"    and {len(missed) - _SHOWN} more criteria: see the report"))
+    if not missed or verdict.status is Status.ERROR:
+        lines += pen.wrap(one_line(main_reason(verdict), _LONGEST), "    ", "    ")
     for doubt in verdict.doubts:
         lines += pen.wrap(f"doubt: {doubt.says}; what to do: {doubt.hint}", "    ", "      ")
     return lines
