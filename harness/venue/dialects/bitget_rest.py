@@ -72,7 +72,9 @@ class OrderCalls:
 
     def place(self, account: Account, params: Params) -> Any:
         """POST place-order."""
-        self._venue.meters.client_id_asked(account.name, asked.text(params, "clientOid"))
+        given = asked.text(params, "clientOid")
+        if asked.CLIENT_ID_FORM.fullmatch(given):
+            self._venue.meters.client_id_asked(account.name, given)
         order = self._exchange.place(account, self.ticket(account, params))
         return ids(order)
 

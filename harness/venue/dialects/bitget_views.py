@@ -158,7 +158,8 @@ def account(exchange: Exchange, one: Account, *, lenient: bool) -> Json:
         "usdtEquity": money(equity),
         # No market of this simulator prices it: at the start price of bitcoin.
         "btcEquity": money(equity / 45000),
-        "crossedRiskRate": fixed(held / equity, 8) if equity > 0 else "0",
+        # Long enough that maintenance margin can be computed back to the last digit.
+        "crossedRiskRate": fixed(held / equity, 18) if equity > 0 else "0",
         "crossedMarginLeverage": str(leverage) if lenient else leverage,
         "unrealizedPL": money(unrealised),
         "coupon": "0",

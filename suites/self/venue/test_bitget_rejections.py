@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import aiohttp
 import pytest
 
 from harness.venue.control import ApiKey
@@ -21,7 +22,7 @@ from suites.self.venue.bitget_workshop import (
     post,
     send,
 )
-from suites.self.venue.workshop import run
+from suites.self.venue.workshop import Running, run
 
 pytestmark = pytest.mark.self
 PLACE = f"{MIX}/order/place-order"
@@ -214,6 +215,8 @@ def test_done_orders_and_used_client_ids() -> None:
             assert (await post(running, cancel, asked)).code == "40768"
             filled = (await post(running, PLACE, but(price="45100"))).data
             assert (await post(running, cancel, {**asked, **filled})).code == "40768"
+            for force in ("GTC", "Post_Only"):  # its letter case does not matter
+                assert (await post(running, PLACE, but(force=force))).data["orderId"]
 
     run(body)
 
@@ -240,35 +243,46 @@ def test_path_signatures_hold_with_and_without_a_prefix_and_for_unencoded_querie
     run(body)
 
 
-def test_odd_letter_case_of_force_is_native() -> None:
+def test_faults_on_requests() -> None:
     async def body() -> None:
         async with bitget_venue() as running:
-            for force in ("GTC", "gtc", "Post_Only", "post_only"):
-                assert (await post(running, PLACE, but(force=force))).data["orderId"]
+            await faults_on_batches(running)
+            accepted = (await running.control.meters()).orders_accepted
+            async with running.control.faulty("eof_after_accept", path=PLACE):
+                with pytest.raises(aiohttp.ClientError):
+                    await post(running, PLACE, but(clientOid="lost"))
+                assert (await post(running, PLACE, but(size="0"))).code == "45110"
+            assert (await running.control.meters()).orders_accepted == accepted + 1
+            booked = await get(running, f"{MIX}/order/detail", {"symbol": "BTCUSDT", **PRODUCT, "clientOid": "lost"})
+            assert booked.data["state"] == "live"
+            for how, status, code in (("rate limit", 429, "429"), ("overloaded", 400, "40015")):
+                async with running.control.faulty("native_error", how=how):
+                    answer = await post(running, PLACE, ORDER)
+                assert (answer.status, answer.code, answer.body["data"]) == (status, code, None)
+            async with running.control.faulty("maintenance"):
+                assert (await post(running, PLACE, ORDER)).code == "40200"
+            async with running.control.faulty("skew", delay_s=60):
+                assert (await post(running, PLACE, ORDER)).code == "40008"
 
     run(body)
 
 
-def test_batch_faults() -> None:
-    async def body() -> None:
-        async with bitget_venue() as running:
-            path = f"{MIX}/order/batch-place-order"
-            items = [{**ORDER, "clientOid": f"b{number}"} for number in range(3)]
-            shown = {}
-            for how in ("partly_failed", "one_more", "one_less", "reordered"):
-                async with running.control.faulty("batch_items", path=path, how=how):
-                    data = (await post(running, path, {**ORDER, "orderList": items})).data
-                shown[how] = [
-                    [one["clientOid"] for one in data["successList"]],
-                    [(one["clientOid"], one["errorCode"]) for one in data["failureList"]],
-                ]
-                await running.control.cancel_all()
-                items = [{**one, "clientOid": one["clientOid"] + "x"} for one in items]
-            assert shown == {
-                "partly_failed": [["b0", "b2"], [("b1", "40015")]],
-                "one_more": [["b0x", "b1x", "b2x", "b2x"], []],
-                "one_less": [["b0xx", "b1xx"], []],
-                "reordered": [["b2xxx", "b1xxx", "b0xxx"], []],
-            }
-
-    run(body)
+async def faults_on_batches(running: Running) -> None:
+    path = f"{MIX}/order/batch-place-order"
+    items = [{**ORDER, "clientOid": f"b{number}"} for number in range(3)]
+    shown = {}
+    for how in ("partly_failed", "one_more", "one_less", "reordered"):
+        async with running.control.faulty("batch_items", path=path, how=how):
+            data = (await post(running, path, {**ORDER, "orderList": items})).data
+        shown[how] = [
+            [one["clientOid"] for one in data["successList"]],
+            [(one["clientOid"], one["errorCode"]) for one in data["failureList"]],
+        ]
+        await running.control.cancel_all()
+        items = [{**one, "clientOid": one["clientOid"] + "x"} for one in items]
+    assert shown == {
+        "partly_failed": [["b0", "b2"], [("b1", "40015")]],
+        "one_more": [["b0x", "b1x", "b2x", "b2x"], []],
+        "one_less": [["b0xx", "b1xx"], []],
+        "reordered": [["b2xxx", "b1xxx", "b0xxx"], []],
+    }
