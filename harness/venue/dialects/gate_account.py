@@ -62,10 +62,12 @@ class AccountCalls:
         position = account.position(instrument.symbol)
         limit = decimal(asked.query, "cross_leverage_limit") if cross else wanted
         leverage = wanted or limit
-        if leverage > instrument.max_leverage or leverage != int(leverage):
-            raise Refused(Reason.BAD_LEVERAGE, "", str(leverage))
-        if wanted and leverage < 1:
+        if 0 < leverage < 1:
             raise Refused(Reason.BAD_LEVERAGE, "low", str(leverage))
+        if leverage > instrument.max_leverage:
+            raise Refused(Reason.BAD_LEVERAGE, "", str(leverage))
+        if leverage != int(leverage):
+            raise Refused(Reason.ILLEGAL_PARAMETER, "leverage", str(leverage))
         position.margin_type = "isolated" if wanted else "cross"
         position.leverage = int(leverage) or position.leverage
         return 200, self._views.position(account, position)
