@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from harness.venue.core.tape import Tape
 
-LEDGER_BYTES = 256 * 1024 * 1024
-"""Beyond this the oldest updates are forgotten, and reading from before them is refused: about 1.8 million updates."""
+LEDGER_BYTES = 64 * 1024 * 1024
+"""Beyond this the oldest updates are forgotten, and reading from before them is refused: about five million updates,
+a quarter of an hour at five thousand a second."""
 CUT = "\x1f"
 
 
@@ -36,7 +37,7 @@ class Ledger:
 
     @property
     def bytes(self) -> int:
-        """What it takes in memory: its limit and 4096 updates more at most."""
+        """What it takes in memory: its limit and 512 unpacked updates more at most."""
         return self._tape.bytes
 
     def emit(self, stream: str, spellings: Iterable[tuple[str, str]], sent_ns: int, account: str = "") -> int:

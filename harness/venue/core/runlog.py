@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from harness.venue.core.tape import Tape
 
-LOG_BYTES = 32 * 1024 * 1024
-"""Beyond this the oldest rows are forgotten: about 150,000 rows."""
+LOG_BYTES = 8 * 1024 * 1024
+"""Beyond this the oldest rows are forgotten: some 200,000 rows."""
 CUT = "\x1f"
 MAX_TEXT = 300
 
