@@ -16,6 +16,7 @@ from typing import Any
 
 import aiohttp
 import ccxt.pro
+from yarl import URL
 
 from harness.venue.control import ApiKey, LedgerRow
 from suites.self.venue.workshop import KEY, Running, until, venue
@@ -98,7 +99,7 @@ async def send(running: Running, method: str, path: str, payload: str = "", give
     target = f"{running.url}{path}" + (f"?{payload}" if payload and method == "GET" else "")
     body = io.BytesIO(payload.encode()) if method != "GET" else None
     async with aiohttp.ClientSession() as session:
-        url = aiohttp.client.URL(target, encoded=True)
+        url = URL(target, encoded=True)
         async with session.request(method, url, data=body, headers=given or {}) as answer:
             return Answer(answer.status, json.loads(await answer.text()))
 
