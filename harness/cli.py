@@ -82,14 +82,17 @@ def cases(specs: Path, reports: Path, as_json: bool) -> None:
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("case", "title", "group", "priority", "criteria", "test", "last verdict"):
-        table.add_column(name, justify="right" if name == "criteria" else "left")
+        table.add_column(name, justify="right" if name == "criteria" else "left", no_wrap=True, overflow="ellipsis")
     for case in known:
-        verdict = f"{last[case.id][1].value} ({last[case.id][0]})" if case.id in last else "never run"
-        test = "bound" if case.id in bound else f"awaiting {case.awaiting}"
+        verdict = last[case.id][1].value if case.id in last else "never run"
+        test = "bound" if case.id in bound else "awaiting"
         table.add_row(case.id, case.title, case.group, case.priority, str(len(case.criteria)), test, verdict)
     console = Console()
     console.print(table)
-    console.print(f"{len(known)} cases, {len(bound)} with a test", highlight=False)
+    console.print(f"\n{len(known)} cases, {len(bound)} with a test", highlight=False)
+    for reason in dict.fromkeys(case.awaiting for case in known if case.awaiting):
+        waiting = ", ".join(case.id for case in known if case.awaiting == reason)
+        console.print(f"awaiting {reason}: {waiting}", highlight=False)
 
 
 @cli.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
