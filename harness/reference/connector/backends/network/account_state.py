@@ -35,6 +35,34 @@ class _Covered:
         return True
 
 
+AccountEvent = tuple[int, str | None, Sequence[PositionState], Totals | None]
+"""Unix ms, the wallet when it was told, positions named, totals when they were told."""
+
+
+def unseen(snapshot: AccountSnapshot, events: Sequence[AccountEvent]) -> Sequence[AccountEvent]:
+    """Of the events heard until now, what a snapshot without times does not contain yet.
+
+    Of the wallet and of each position: what came after the last event that left it as the snapshot shows it.
+    """
+    if snapshot.is_timed:
+        return events
+    held = {one.symbol: Decimal(one.size or 0) for one in snapshot.positions}
+    wallet_seen, seen = -1, dict[str, int]()
+    for index, (_, wallet, positions, _) in enumerate(events):
+        if wallet is not None and Decimal(wallet) == Decimal(snapshot.wallet):
+            wallet_seen = index
+        seen |= {one.symbol: index for one in positions if Decimal(one.size or 0) == held.get(one.symbol, 0)}
+    return [
+        (
+            t_ms,
+            wallet if index > wallet_seen else None,
+            [one for one in positions if index > seen.get(one.symbol, -1)],
+            totals,
+        )
+        for index, (t_ms, wallet, positions, totals) in enumerate(events)
+    ]
+
+
 class AccountState:
     """Events that the snapshot already contains are recognised and passed over, so that none is told twice.
 
@@ -60,7 +88,7 @@ class AccountState:
 
     def told_wallet(self, t_ms: int, wallet: str) -> bool:
         """A wallet balance told by an event; False when the snapshot was taken after it."""
-        if self._covered.has(t_ms, wallet):
+        if self._snapshot.is_timed and self._covered.has(t_ms, wallet):
             return False
         self.wallet = wallet
         self._has_moved = True
@@ -69,11 +97,11 @@ class AccountState:
     def told_position(self, t_ms: int, told: PositionState) -> PositionState | None:
         """A position told by an event, completed; None when the snapshot was taken after it."""
         covered = self._covered_positions.get(told.symbol)
-        if covered is not None and covered.has(t_ms, told.size):
+        if self._snapshot.is_timed and covered is not None and covered.has(t_ms, told.size):
             return None
         known = self.positions.get(told.symbol)
         leverage = told.leverage or (known.leverage if known else 0) or self._snapshot.leverage_of.get(told.symbol, 0)
-        complete = replace(told, leverage=leverage, updated_ms=t_ms)
+        complete = _reckoned(replace(told, leverage=leverage, updated_ms=t_ms), known)
         if Decimal(told.size or 0):
             self.positions[told.symbol] = complete
         else:
@@ -146,6 +174,14 @@ def position_message(one: PositionState) -> resources.Position:
     if one.liquidation_price:
         message.liquidation_price.CopyFrom(wire(one.liquidation_price))
     return message
+
+
+def _reckoned(told: PositionState, known: PositionState | None) -> PositionState:
+    """A venue that tells no profit with the event: at the last mark price that it did tell."""
+    if told.unrealised or known is None or not known.mark_price:
+        return told
+    profit = (Decimal(known.mark_price) - Decimal(told.entry_price or 0)) * Decimal(told.size or 0)
+    return replace(told, unrealised=format(profit, "f"), mark_price=known.mark_price)
 
 
 def _lasting(one: PositionState) -> PositionState:

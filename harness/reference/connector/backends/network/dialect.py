@@ -50,6 +50,8 @@ class AccountSnapshot:
     positions: tuple[PositionState, ...]
     leverage_of: Mapping[str, int] = field(default_factory=dict)
     """Leverage by symbol, where the venue lists it."""
+    is_timed: bool = True
+    """False: no times tell what it contains, but every event until it was taken has been heard (`caught_up`)."""
     wallet_has_change_time: bool = True
     """False: the venue does not tell when the wallet changed; `wallet_updated_ms` is when it answered."""
 
@@ -124,6 +126,10 @@ class Dialect(Protocol):
     code_pattern: re.Pattern[str]
     native_codes: Mapping[str, grpc.StatusCode]
     max_candles: int
+    exact_frames: bool
+    """Decimals in frames are JSON numbers: they must be read as the text they are."""
+    refuses_used_ids: bool
+    """False: a client id sent twice may be two orders, so it is looked up before."""
     logs_in: bool
     """The private socket is open only when the dialect says `private_ready`; else as soon as it is connected."""
 
@@ -163,6 +169,22 @@ class Dialect(Protocol):
 
     def contract_size(self, market: Raw) -> Decimal:
         """Base coins per unit in which the venue counts quantities."""
+        ...
+
+    async def place(
+        self,
+        native: Native,
+        market: Raw,
+        kind: str,
+        side: str,
+        amount: str,
+        price: str | None,
+        options: Mapping[str, Any],
+    ) -> Raw:
+        """Place an order; the venue's reply. limit or market, buy or sell, `amount` in the venue's units.
+
+        Options: clientOrderId; reduceOnly, postOnly: true or absent; timeInForce: GTC, IOC or FOK.
+        """
         ...
 
     async def placed(self, native: Native, market: Raw, reply: Raw) -> Raw:
@@ -217,6 +239,10 @@ class Dialect(Protocol):
 
     def is_private(self, url: str) -> bool:
         """Whether a socket's address is the private endpoint's."""
+        ...
+
+    async def caught_up(self, native: Native) -> None:
+        """Return when every private event that the venue sent before now has been read."""
         ...
 
     def renew(self, native: Native) -> None:

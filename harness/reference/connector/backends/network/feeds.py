@@ -12,7 +12,7 @@ import grpc
 from google.protobuf.message import Message
 
 from harness.reference.connector.backends.backend import Sink, Topic
-from harness.reference.connector.backends.network.account_state import AccountState, position_message
+from harness.reference.connector.backends.network.account_feed import AccountFeed
 from harness.reference.connector.backends.network.codes import refusal_of
 from harness.reference.connector.backends.network.dialect import (
     PRIVATE_STREAMS,
@@ -32,7 +32,7 @@ from harness.wire.opensqt.market_maker.v1 import resources_pb2 as resources
 
 OPEN_LIMIT_S = 5.0
 UNSUBSCRIBE_LIMIT_S = 2.0
-ACCOUNT, ORDERS, POSITIONS = Topic("account"), Topic("orders"), Topic("positions")
+ORDERS = Topic("orders")
 _PRIVATE = Topic("orders", "", "private")
 """Stands for the private endpoint as a whole, which carries orders, account and positions."""
 
@@ -66,8 +66,7 @@ class Feeds:
         self._turns: defaultdict[Topic, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._private_open: set[Topic] = set()
         self._private_turn = asyncio.Lock()
-        self._state: AccountState | None = None
-        self._early: list[tuple[int, str | None, Sequence[PositionState], Totals | None]] | None = None
+        self._account = AccountFeed()
         self._market = MarketTopics(dialect.name, self._told)
         self._endpoints = Endpoints(dialect, self, log)
         self._last_error = ""
@@ -137,13 +136,7 @@ class Feeds:
 
     def state(self, topic: Topic) -> Sequence[tuple[str, Message]]:
         """Account and positions after the last event; the other streams have no state."""
-        if self._state is None:
-            return []
-        if topic == ACCOUNT:
-            return [("", self._state.message())]
-        if topic == POSITIONS:
-            return [(one.symbol, position_message(one)) for _, one in sorted(self._state.positions.items())]
-        return []
+        return self._account.current(topic)
 
     async def close(self) -> None:
         """End every task and timer."""
@@ -198,7 +191,7 @@ class Feeds:
         self._endpoints.broke(private=topic == _PRIVATE)
         if topic == _PRIVATE:
             topics, self._private_open = sorted(self._private_open, key=lambda one: one.stream), set()
-            self._state = None
+            self._account.forget()
             for one in topics:
                 self._sink.lost(one, reason)
             self._endpoints.linger(private=True)
@@ -211,10 +204,10 @@ class Feeds:
     async def _open_private(self, topic: Topic) -> None:
         async with self._private_turn:
             if _PRIVATE not in self._held:
-                self._state = None
+                self._account.forget()
                 await self._reach_private()
             self._endpoints.stay(private=True)
-            if topic != ORDERS and self._state is None:
+            if topic != ORDERS and not self._account.is_known:
                 await self._take_snapshot()
             self._private_open.add(topic)
 
@@ -224,19 +217,18 @@ class Feeds:
             await self._hold(_PRIVATE, "")
 
     async def _take_snapshot(self) -> None:
-        self._early = []
+        self._account.keep()
         try:
             snapshot = await self._dialect.snapshot(self._native)
+            await self._dialect.caught_up(self._native)
         except Exception as error:  # noqa: BLE001 - ccxt's classes and, for odd replies, anything else
             self._endpoints.linger(private=True)
             raise refusal_of(error, self._dialect.code_pattern, self._dialect.native_codes) from None
         finally:
-            early, self._early = self._early, None
+            early = self._account.kept()
         if _PRIVATE not in self._held:
             raise unavailable("the venue's private stream was lost while it was opened")
-        self._state = AccountState(snapshot)
-        for event in early or ():
-            self._apply(*event)
+        self._account.begin_late(snapshot, early, self._sink)
 
     # -- Users of the endpoints -----------------------------------------------------------------
 
@@ -255,7 +247,7 @@ class Feeds:
             if self._private_open:
                 return
             held = self._held.pop(_PRIVATE, None)
-            self._state = None
+            self._account.forget()
             await self._endpoints.close_sockets(private=True)
             if held is not None:
                 await _ended(held.task)
@@ -300,7 +292,7 @@ class Feeds:
     def private_ready(self, snapshot: AccountSnapshot | None) -> None:
         """Confirm the private endpoint; with a snapshot its state is known."""
         if snapshot is not None and _PRIVATE in self._held:
-            self._state = AccountState(snapshot)
+            self._account.begin(snapshot)
         self.confirmed(_PRIVATE)
 
     def price(self, symbol: str, price: str, t_ms: int) -> None:
@@ -323,23 +315,16 @@ class Feeds:
     def account(
         self, t_ms: int, wallet: str | None, positions: Sequence[PositionState], totals: Totals | None = None
     ) -> None:
-        """Kept until the snapshot is there, then applied in order."""
-        if self._early is not None:
-            self._early.append((t_ms, wallet, positions, totals))
-        elif self._state is not None:
-            self._apply(t_ms, wallet, positions, totals)
+        """To the account and positions streams."""
+        self._account.event((t_ms, wallet, positions, totals), self._sink)
 
     def totals(self, told: Totals) -> None:
-        """Told as it is."""
-        if self._state is not None and self._sink is not None:
-            self._state.told_totals(told)
-            self._sink.publish(ACCOUNT, "", self._state.message())
+        """To the account stream."""
+        self._account.totals(told, self._sink)
 
     def all_positions(self, positions: Sequence[PositionState]) -> None:
-        """Those that changed."""
-        if self._state is not None and self._sink is not None:
-            for one in self._state.replaced_by(positions):
-                self._sink.publish(POSITIONS, one.symbol, position_message(one))
+        """To the positions stream."""
+        self._account.all_positions(positions, self._sink)
 
     def private_over(self, reason: str) -> None:
         """The socket stays open but silent: it is as good as lost."""
@@ -348,17 +333,6 @@ class Feeds:
             held.task.cancel()
             self._endpoints.give_up(private=True)
             self._lost(_PRIVATE, reason)
-
-    def _apply(self, t_ms: int, wallet: str | None, positions: Sequence[PositionState], totals: Totals | None) -> None:
-        if self._state is None or self._sink is None:
-            return
-        changed = [one for one in (self._state.told_position(t_ms, told) for told in positions) if one is not None]
-        if wallet is not None and self._state.told_wallet(t_ms, wallet):
-            if totals is not None:
-                self._state.told_totals(totals)
-            self._sink.publish(ACCOUNT, "", self._state.message())
-        for one in changed:
-            self._sink.publish(POSITIONS, one.symbol, position_message(one))
 
     def _told(self, topic: Topic) -> None:
         self.confirmed(topic)

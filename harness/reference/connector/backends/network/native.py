@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import json
 import ssl
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -36,13 +37,19 @@ class Tap(Protocol):
 
 
 def open_native(
-    ccxt_id: str, config: Mapping[str, Any], credentials: Credentials, tap: Tap, *, with_tls: bool
+    ccxt_id: str,
+    config: Mapping[str, Any],
+    credentials: Credentials,
+    tap: Tap,
+    *,
+    with_tls: bool,
+    exact_frames: bool = False,
 ) -> Native:
     """An exchange of that id whose numbers are strings and whose orders keep the digits they were given."""
     own_ssl = ssl.create_default_context(cafile=certifi.where()) if with_tls else True
     connector = aiohttp.TCPConnector(ssl=own_ssl, keepalive_timeout=KEEP_CONNECTION_S)
     module = importlib.import_module(f"ccxt.pro.{ccxt_id}")
-    native = _tapped(getattr(module, ccxt_id), tap)(
+    native = _tapped(getattr(module, ccxt_id), tap, exact_frames)(
         {
             "apiKey": credentials.api_key,
             "secret": credentials.secret,
@@ -59,9 +66,15 @@ def open_native(
     return native
 
 
-def _tapped(exchange_class: Any, tap: Tap) -> Any:
+def _tapped(exchange_class: Any, tap: Tap, exact_frames: bool) -> Any:
     class Tapped(exchange_class):  # type: ignore[misc]
         """ccxt's class with the tap in front; conflating futures are left to ccxt's own use."""
+
+        def client(self, url: str) -> Native:
+            found = super().client(url)
+            if exact_frames and "own_reader" not in found.__dict__:
+                found.own_reader = found.handle_text_or_binary_message = _exact_reader(found)
+            return found
 
         def handle_message(self, client: Native, message: Any) -> None:
             if not tap.frame(client, message):
@@ -91,6 +104,17 @@ def _tapped(exchange_class: Any, tap: Tap) -> Any:
             return timer
 
     return Tapped
+
+
+def _exact_reader(client: Native) -> Any:
+    """What ccxt's client does with a frame, except that a number with a fraction stays the text that it is."""
+
+    def read(data: str | bytes) -> None:
+        text = data if isinstance(data, str) else data.decode()
+        message = json.loads(text, parse_float=str) if text[:1] in ("{", "[") else text
+        client.on_message_callback(client, message)
+
+    return read
 
 
 async def close_native(native: Native) -> None:

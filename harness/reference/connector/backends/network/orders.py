@@ -108,10 +108,10 @@ class Orders:
             if known is not None:
                 return known
         arguments = _order_arguments(wanted, self._session.dialect.contract_size(market))
-        sent_id = client_id or f"nfr-{uuid.uuid4().hex[:24]}"
+        sent_id = client_id or f"nfr-{uuid.uuid4().hex[:20]}"  # some venues take no more than 26 characters
         arguments[-1]["clientOrderId"] = sent_id
         try:
-            reply = await self._session.asked(self._session.native.create_order(market["symbol"], *arguments))
+            reply = await self._session.asked(self._session.dialect.place(self._session.native, market, *arguments))
             placed = await self._read_back(market, reply)
         except Refusal as refusal:
             placed = await self._after(refusal, wanted.symbol, sent_id)
@@ -123,7 +123,7 @@ class Orders:
         """What goes wrong here is no refusal: the order is booked."""
 
         async def placed() -> Raw:
-            return await self._session.dialect.placed(self._session.native, market, reply["info"])
+            return await self._session.dialect.placed(self._session.native, market, reply)
 
         try:
             return await self._session.order_of(placed())
@@ -133,7 +133,8 @@ class Orders:
     async def _known(self, symbol: str, client_id: str) -> resources.Order | None:
         if client_id in self._placed:
             return await self.find(symbol, self._placed[client_id], "")
-        if time.monotonic() - self._started_s > RESEND_WINDOW_S:
+        is_old = time.monotonic() - self._started_s > RESEND_WINDOW_S
+        if is_old and self._session.dialect.refuses_used_ids:
             return None
         return await self._look_up(symbol, client_id)
 
@@ -171,7 +172,7 @@ class Orders:
 def _order_arguments(
     wanted: resources.PlaceOrderRequest, contract_size: Decimal
 ) -> tuple[str, str, str, str | None, dict[str, Any]]:
-    """ccxt's create_order arguments after the symbol, the quantity in the venue's units.
+    """A dialect's place arguments after the market, the quantity in the venue's units.
 
     Raises Refusal for what no venue could take.
     """

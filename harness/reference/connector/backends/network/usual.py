@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +16,8 @@ class Usual:
     """Orders and market data by ccxt's unified calls; quantities in base coins; a private socket without login."""
 
     logs_in = False
+    exact_frames = False
+    refuses_used_ids = True
 
     def contract_size(self, market: Raw) -> Decimal:
         """Quantities are base coins."""
@@ -24,6 +26,20 @@ class Usual:
     def channel(self, topic: Topic) -> Topic:
         """Each topic has a venue subscription of its own."""
         return topic
+
+    async def place(
+        self,
+        native: Native,
+        market: Raw,
+        kind: str,
+        side: str,
+        amount: str,
+        price: str | None,
+        options: Mapping[str, Any],
+    ) -> Raw:
+        """By ccxt, which knows the options' native spelling."""
+        placed: Raw = (await native.create_order(market["symbol"], kind, side, amount, price, dict(options)))["info"]
+        return placed
 
     async def placed(self, native: Native, market: Raw, reply: Raw) -> Raw:
         """The reply is the order."""
@@ -55,6 +71,9 @@ class Usual:
     async def open_interest(self, native: Native, market: Raw) -> str:
         """One query."""
         return str((await native.fetch_open_interest(market["symbol"]))["openInterestAmount"])
+
+    async def caught_up(self, native: Native) -> None:
+        """A snapshot tells by its times what it contains."""
 
     def volumes(self, ticker: Raw) -> tuple[str | None, str | None]:
         """Both as ccxt has them."""

@@ -43,6 +43,7 @@ class NetworkBackend:
             settings.credentials,
             self._feeds,
             with_tls=not settings.base_url.startswith("http://"),
+            exact_frames=dialect.exact_frames,
         )
         if settings.base_url:
             dialect.point_at(self._native, settings.base_url)
