@@ -160,6 +160,7 @@ class Hub:
         """The socket now belongs to a key."""
         if (socket.kind, socket.key) == ("private", key):
             return
+        self._meters.socket_leaves(socket)
         socket.kind, socket.key, socket.account = "private", key, account
         self._meters.socket_identified(socket)
 

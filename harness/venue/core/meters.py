@@ -94,9 +94,15 @@ class Meters:
         self._count(socket)
         self.log.add("socket.opened", str(socket.number), socket.endpoint)
 
-    def socket_identified(self, socket: Socket) -> None:
-        """A socket turned out to belong to a key: it counts there and no longer where it began."""
+    def socket_leaves(self, socket: Socket) -> None:
+        """A socket turns out to belong to a key: it no longer counts where it began, as if it never had."""
         socket.counted.back()
+        row = (socket.endpoint, socket.kind, socket.key)
+        if not socket.counted.total and self.sockets.get(row) is socket.counted:
+            del self.sockets[row]
+
+    def socket_identified(self, socket: Socket) -> None:
+        """From now on it counts for its key."""
         self._count(socket)
         self.log.add("socket.identified", str(socket.number), socket.key)
 
