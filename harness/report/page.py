@@ -12,13 +12,16 @@ from harness.report import numbers
 from harness.report.facts import run_facts, subtitle, warning
 from harness.report.plot import Plot, plot
 from harness.report.timeline import Timeline, timeline
-from harness.report.wording import SIGNS, Answer, answer, counted, group_name, main_reason, not_run, printable
+from harness.report.wording import SIGNS, Answer, answer, counted, group_name, main_reason, not_run, one_line, printable
 from harness.spec.case import Case
 from harness.verdict.acceptance import GroupStanding, Standing
 from harness.verdict.verdict import CaseVerdict, Doubt, Finding, Status
 
 Marks = Mapping[str, Sequence[Sequence[Mark]]]
 """For each case id, the marks of each of its trials."""
+
+LONGEST_REASON = 500
+"""Characters of a case's reason; its criteria tell the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +209,7 @@ def _case(folder: RunFolder, case: Case | None, verdict: CaseVerdict, marks: Seq
         passed=f"{passed} of {len(verdict.findings)} criteria",
         took=numbers.duration_text(verdict.duration_s),
         trials=verdict.trials,
-        reason=printable(main_reason(verdict)) if verdict.status is not Status.PASS else "",
+        reason=one_line(main_reason(verdict), LONGEST_REASON) if verdict.status is not Status.PASS else "",
         given=printable(case.given) if case else "",
         when=printable(case.when) if case else "",
         then=printable(case.then) if case else "",
