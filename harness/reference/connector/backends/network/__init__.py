@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from harness.reference.connector.backends.network.binance import Binance
 from harness.reference.connector.backends.network.bitget import Bitget
+from harness.reference.connector.backends.network.bybit import Bybit
 from harness.reference.connector.backends.network.dialect import Dialect
+from harness.reference.connector.backends.network.gate import Gate
+from harness.reference.connector.backends.network.okx import Okx
 from harness.reference.connector.backends.network.venue_backend import NetworkBackend
 from harness.reference.connector.log import Log
 from harness.reference.connector.refusal import CredentialsRefused
@@ -13,6 +16,9 @@ from harness.reference.connector.settings import Settings
 DIALECTS: dict[str, type[Dialect]] = {
     "binance": Binance,
     "bitget": Bitget,
+    "gate": Gate,
+    "okx": Okx,
+    "bybit": Bybit,
 }
 
 

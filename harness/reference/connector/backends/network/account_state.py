@@ -20,15 +20,11 @@ class _Covered:
     updated_ms: int
     value: str
     reached: bool = False
-    is_change_time: bool = True
-    """False: `updated_ms` is when the snapshot was taken: of that millisecond only its own value is old."""
 
     def has(self, t_ms: int, value: str) -> bool:
         """Whether the snapshot was taken after this event. Events come in order."""
         if t_ms != self.updated_ms:
             return t_ms < self.updated_ms
-        if not self.is_change_time:
-            return Decimal(value or 0) == Decimal(self.value or 0)
         if self.reached:
             return False
         self.reached = Decimal(value or 0) == Decimal(self.value or 0)
@@ -73,9 +69,7 @@ class AccountState:
     def __init__(self, snapshot: AccountSnapshot) -> None:
         self._snapshot = snapshot
         self.wallet = snapshot.wallet
-        self._covered = _Covered(
-            snapshot.wallet_updated_ms, snapshot.wallet, is_change_time=snapshot.wallet_has_change_time
-        )
+        self._covered = _Covered(snapshot.wallet_updated_ms, snapshot.wallet)
         self.positions: dict[str, PositionState] = {one.symbol: one for one in snapshot.positions}
         self._covered_positions = {one.symbol: _Covered(one.updated_ms, one.size) for one in snapshot.positions}
         self._has_moved = False

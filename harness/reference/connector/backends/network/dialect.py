@@ -52,8 +52,6 @@ class AccountSnapshot:
     """Leverage by symbol, where the venue lists it."""
     is_timed: bool = True
     """False: no times tell what it contains, but every event until it was taken has been heard (`caught_up`)."""
-    wallet_has_change_time: bool = True
-    """False: the venue does not tell when the wallet changed; `wallet_updated_ms` is when it answered."""
 
 
 @dataclass(frozen=True, slots=True)
