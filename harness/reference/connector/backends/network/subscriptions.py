@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,3 +56,16 @@ def forget(native: Native, url: str) -> None:
     if client is not None:
         client.subscriptions.clear()
         client.futures.clear()
+
+
+async def hold_all(native: Native, url: str, frames: Mapping[str, Frame]) -> None:
+    """`hold` for several at once; raises when the first of them is gone."""
+    holding = [asyncio.ensure_future(hold(native, url, name, frame)) for name, frame in frames.items()]
+    try:
+        done, _ = await asyncio.wait(holding, return_when=asyncio.FIRST_COMPLETED)
+        for one in done:
+            one.result()
+    finally:
+        for one in holding:
+            one.cancel()
+        await asyncio.gather(*holding, return_exceptions=True)
