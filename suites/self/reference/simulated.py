@@ -1,4 +1,4 @@
-"""A simulated binance as its own process, with blocking control calls, and connectors over it."""
+"""A simulated venue as its own process, with blocking control calls, and connectors over it."""
 
 from __future__ import annotations
 
@@ -10,24 +10,29 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from harness.reference.connector.settings import NEEDS_PASSPHRASE
 from harness.venue.control import LedgerRow, VenueControl
 
 from .launched import Connector
 
-KEY, SECRET = "refkey3f8a1c5d7e9b", "refsecretb2c4d6e8f0a1"
+KEY, SECRET, PASSPHRASE = "refkey3f8a1c5d7e9b", "refsecretb2c4d6e8f0a1", "refphrase7d9f1b3"
 Answer = TypeVar("Answer")
 
 
 class Venue:
-    """`with Venue() as venue`."""
+    """`with Venue() as venue`: binance, or the one named."""
+
+    def __init__(self, exchange: str = "binance") -> None:
+        self.exchange = exchange
 
     def __enter__(self) -> Venue:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "harness.venue", "--key", f"main:{KEY}:{SECRET}", "--tick-s", "0"],
+            [sys.executable, "-m", "harness.venue", "--venue", self.exchange, "--tick-s", "0",
+             "--key", f"main:{KEY}:{SECRET}" + (f":{PASSPHRASE}" if self.exchange in NEEDS_PASSPHRASE else "")],
             stdout=subprocess.PIPE,
             text=True,
             cwd=Path(__file__).parents[3],
-        )
+        )  # fmt: skip
         assert self.process.stdout is not None
         ready = json.loads(self.process.stdout.readline())
         self.base_url = f"http://127.0.0.1:{ready['port']}"
@@ -71,8 +76,12 @@ class Venue:
         return [updates[serial] for serial in sorted(updates)]
 
 
+def keys(venue: Venue) -> dict[str, str]:
+    """The environment of a connector over this venue."""
+    env = {"EXCHANGE": venue.exchange, "BASE_URL": venue.base_url, "API_KEY": KEY, "API_SECRET": SECRET}
+    return env | ({"PASSPHRASE": PASSPHRASE} if venue.exchange in NEEDS_PASSPHRASE else {})
+
+
 def over(venue: Venue, **env: str) -> Connector:
     """A connector over this venue."""
-    return Connector(
-        env={"EXCHANGE": "binance", "BASE_URL": venue.base_url, "API_KEY": KEY, "API_SECRET": SECRET} | env
-    )
+    return Connector(env=keys(venue) | env)
