@@ -8,6 +8,7 @@ import gc
 import json
 import logging
 import os
+import resource
 import signal
 import sys
 from typing import NoReturn
@@ -21,6 +22,7 @@ from harness.venue.venue import PROFILES, Setup, Venue
 
 EXIT_USAGE = 2
 TICK_S = 1.0
+MAX_OPEN_FILES = 65_536
 
 
 def port(text: str) -> int:
@@ -65,6 +67,9 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--symbols", nargs="*", default=[], help="default: all")
     parser.add_argument("--tick-s", type=float, default=TICK_S, help="period of the slow price walk, 0: none")
+    parser.add_argument(
+        "--while-stdin", action="store_true", help="end also when stdin does: with whatever started this process"
+    )
     return parser.parse_args(arguments)
 
 
@@ -109,6 +114,8 @@ async def serve(options: argparse.Namespace, setup: Setup) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    if options.while_stdin:
+        loop.add_reader(sys.stdin.fileno(), lambda: stopping.set() if not os.read(sys.stdin.fileno(), 4096) else None)
     venue.tick.every(options.tick_s)
     # What was imported stays for ever: the collector need not look at it again, and looks less often at the rest,
     # since each of its pauses delays whatever the venue is about to send.
@@ -124,6 +131,8 @@ async def serve(options: argparse.Namespace, setup: Setup) -> int:
     }
     print(json.dumps(ready), flush=True)
     await stopping.wait()
+    if options.while_stdin:
+        loop.remove_reader(sys.stdin.fileno())
     venue.tick.every(0)
     venue.feed.stop()
     await server.stop()
@@ -131,9 +140,18 @@ async def serve(options: argparse.Namespace, setup: Setup) -> int:
     return 0
 
 
+def allow_many_sockets() -> None:
+    """As many open files as this user may have: the usual soft limit ends at a thousand clients."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def main() -> int:
     """Exit code 0: stopped by a signal; 2: bad usage or a port that is taken."""
     options = parsed(sys.argv[1:])
+    allow_many_sockets()
     # Garbage from clients is what a venue is for: answered and metered, never a traceback in the log.
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
     try:

@@ -146,9 +146,10 @@ def _spawned(name: str, index: int, wanted: Wanted) -> Child:
     process = subprocess.Popen(
         [
             sys.executable, "-m", "harness.venue", "--venue", name, "--profile", wanted.profile, "--host", wanted.host,
-            "--port", ports[0], "--control-port", ports[1], "--seed", str(wanted.seed),
+            "--port", ports[0], "--control-port", ports[1], "--seed", str(wanted.seed), "--while-stdin",
         ],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, text=True, env=environment,
+        # Nothing is ever written there: it ends when this process does, even if it is killed.
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True, env=environment,
         # Ctrl-C comes to this process alone, which then stops them in order.
         start_new_session=True,
     )  # fmt: skip
@@ -220,9 +221,9 @@ def _stop(children: list[Child]) -> None:
         if child.process.poll() is None:
             child.process.kill()
             child.process.wait()
-        assert child.process.stdout is not None
-        child.process.stdout.close()
-        child.said.close()
+        for pipe in (child.process.stdin, child.process.stdout, child.said):
+            if pipe is not None:
+                pipe.close()
 
 
 @contextlib.contextmanager
