@@ -154,7 +154,19 @@ def kernel_values(subject: Subject) -> Values:
         "descriptors": (float(len(os.listdir(folder / "fd"))), "descriptors"),
         "sockets": (float(established(subject.port, subject.pid)), "sockets"),
         "rss": (float(status["VmRSS"].split()[0]) * 1024, "bytes"),
+        **_cpu_wait(folder),
     }
+
+
+def _cpu_wait(folder: Path) -> Values:
+    """Seconds that its threads were ready to run and had no CPU, since each began; nothing where it is not counted."""
+    waited_ns = 0
+    try:
+        for thread in (folder / "task").iterdir():
+            waited_ns += int((thread / "schedstat").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return {}
+    return {"cpu_wait": (waited_ns / 1e9, "s")}
 
 
 class Introspection:

@@ -11,27 +11,31 @@ import numpy.typing as npt
 
 from harness.evidence.evidence import Evidence
 from harness.evidence.records import UNKNOWN_SERIAL
-from harness.evidence.tables import Ints
+from harness.evidence.tables import Ints, ReadingTable
 from harness.spec.case import Case, Criterion
 from harness.verdict.metric import UnseenError, number, text
 from harness.verdict.metrics import calls, delivery
 from harness.verdict.quantiles import ranks, samples_needed
 from harness.verdict.registry import metric
-from harness.verdict.selecting import NS_PER_S, named, subscribers
+from harness.verdict.selecting import NS_PER_S, Span, named, subscribers, windows
 from harness.verdict.verdict import Doubt
 
 LAG_SHARE = 0.5
 """An instrument later than this share of a limit in milliseconds is worth a doubt."""
+CPU_WAIT = "connector.cpu_wait"
+STARVED_SHARE = 0.1
+"""A service that had to wait for a CPU for more than this share of a window says nothing about its own speed there."""
 GAP_S = 2.0
 GAP_PERIODS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """A doubt and the criteria that it is about."""
+    """A doubt and the criteria that it is about. `excuses`: the host is as likely a cause of their miss."""
 
     doubt: Doubt
     criteria: frozenset[str]
+    excuses: bool = False
 
 
 Guard = Callable[[Case, Evidence], Iterable[Raised]]
@@ -142,6 +146,33 @@ def sunken_baselines(case: Case, evidence: Evidence) -> Iterable[Raised]:
             yield Raised(Doubt("sunken baseline", says, hint, widens=True), frozenset({criterion.id}))
 
 
+def starved_target(case: Case, evidence: Evidence) -> Iterable[Raised]:
+    """The service was ready to run and had no CPU: a late delivery is then the host's doing as likely as its own."""
+    rows = evidence.readings.rows(evidence.readings.probe.equal(CPU_WAIT))
+    for criterion in case.criteria:
+        if not criterion.metric.startswith("messages.delivery_"):
+            continue
+        names = [text(criterion.of, key) for key in ("window", "baseline") if key in criterion.of]
+        for name in names:
+            waited_s, lasted_s = _waited(rows, windows(evidence, name))
+            if waited_s > STARVED_SHARE * lasted_s > 0:
+                says = f"the connector waited {waited_s:.1f} s for a CPU in {lasted_s:.0f} s of the window {name}"
+                hint = "leave the machine to the run alone, or give it more cores"
+                yield Raised(Doubt("starved target", says, hint), frozenset({criterion.id}), excuses=True)
+
+
+def _waited(rows: ReadingTable, chosen: Iterable[Span]) -> tuple[float, float]:
+    """Seconds waited for a CPU inside the spans, and seconds that the readings cover of them."""
+    waited_s, lasted_s = 0.0, 0.0
+    for begin, end in chosen:
+        inside = np.flatnonzero((rows.t_ns >= begin) & (rows.t_ns <= end))
+        if len(inside) > 1:
+            first, last = inside[0], inside[-1]
+            waited_s += float(rows.value[last] - rows.value[first])
+            lasted_s += float(rows.t_ns[last] - rows.t_ns[first]) / NS_PER_S
+    return waited_s, lasted_s
+
+
 def _judged(criterion: Criterion, evidence: Evidence, times_ns: Ints) -> npt.NDArray[np.bool_]:
     """The readings that a criterion on a baseline looks at: those within its limit, or the one at its mark."""
     name = text(criterion.of, "after" if criterion.metric == "readings.return_s" else "at")
@@ -163,6 +194,7 @@ GUARDS: tuple[Guard, ...] = (
     few_samples,
     probe_gaps,
     sunken_baselines,
+    starved_target,
 )
 
 

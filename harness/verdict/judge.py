@@ -143,6 +143,9 @@ def _finding(
     held = [one.doubt.says for one in raised if one.doubt.widens and criterion.id in one.criteria]
     if finding.status is Status.PASS and held:
         finding = replace(finding, status=Status.INCONCLUSIVE, reason="; ".join(dict.fromkeys(held)))
+    excuses = [one.doubt.says for one in raised if one.excuses and criterion.id in one.criteria]
+    if finding.status is Status.FAIL and excuses:
+        finding = replace(finding, status=Status.INCONCLUSIVE, reason=_joined((*excuses, finding.reason)))
     ruling = _deferred(
         _Ruling(finding.status, finding.reason), [one for one in deferrals if one.criterion == criterion.id], today
     )

@@ -135,3 +135,23 @@ def test_a_baseline_taken_before_the_service_was_at_rest_proves_no_return() -> N
     assert only(early).name == "sunken baseline"
     assert "fell from 12 at baseline to 9" in early.reason
     assert judged([returned], history(9, 9, 11, 9, 9, 9)).status is Status.PASS
+
+
+def test_a_target_that_had_no_cpu_is_not_blamed_for_late_deliveries_and_never_praised() -> None:
+    of: dict[str, Argument] = {"quantile": 0.99, "client": "c1", "window": "w"}
+    slow = criterion("messages.delivery_ms", "<=", 0.0005, of, unit="ms")
+    fine = criterion("messages.delivery_ms", "<=", 10, of, unit="ms")
+
+    def history(waited_s: float) -> list[Record]:
+        waits = [
+            Reading(100 * MS, "connector.cpu_wait", 3.0, "s"),
+            Reading(300 * MS, "connector.cpu_wait", 3 + waited_s, "s"),
+        ]
+        return [*stream(), *window("w", 0, S), *waits]
+
+    assert judged([slow], history(0.001)).status is Status.FAIL
+    starved = judged([slow], history(0.15))
+    assert starved.status is Status.INCONCLUSIVE
+    assert "waited 0.1 s for a CPU" in starved.reason or "waited 0.2 s for a CPU" in starved.reason
+    assert only(starved).name == "starved target"
+    assert judged([fine], history(0.001)).status is judged([fine], history(0.15)).status is Status.PASS
