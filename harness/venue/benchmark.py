@@ -88,9 +88,13 @@ class Frames:
     def __init__(self) -> None:
         self._left = b""
         self.count = 0
+        self.first_s = self.last_s = 0.0
+        """When the first and the latest data came in."""
 
     def feed(self, data: bytes) -> None:
         """Whatever came in."""
+        self.last_s = time.monotonic()
+        self.first_s = self.first_s or self.last_s
         data = self._left + data if self._left else data
         at, size = 0, len(data)
         while size - at >= 4:
@@ -114,7 +118,6 @@ async def frame_rate(one: Venue, for_s: float, per_s: float) -> float:
     )
     await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), LIMIT_S)
     frames, before = Frames(), (await one.control.meters()).frames_sent
-    began_s = time.monotonic()
     await one.control.start_feed([SYMBOL], per_s)
 
     async def count() -> None:
@@ -129,13 +132,12 @@ async def frame_rate(one: Venue, for_s: float, per_s: float) -> float:
         async with asyncio.timeout(LIMIT_S):
             while frames.count < sent:
                 await asyncio.sleep(0.001)
-        took_s = time.monotonic() - began_s
     finally:
         counting.cancel()
         writer.transport.abort()
     if frames.count != sent:
         raise RuntimeError(f"{sent} frames were sent, {frames.count} arrived")
-    return frames.count / took_s
+    return frames.count / (frames.last_s - frames.first_s)
 
 
 async def order_rate(one: Venue, for_s: float, connections: int) -> float:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-import aiohttp
-
+from harness.venue.control_wire import ControlError, ControlWire
 from harness.venue.core.faults import FaultKind
 from harness.venue.core.keys import ApiKey, generated
 from harness.venue.metered import LogRow, Meters
@@ -33,49 +29,20 @@ __all__ = [
     "LogRow", "MarketState", "Meters", "OrderState", "PositionState", "VenueControl", "VenueState", "generated",
 ]  # fmt: skip
 
-LIMIT_S = 30.0
 LEDGER_PAGE_ROWS = 2_000
 
 
-class ControlError(Exception):
-    """The venue refused a control call, or did not answer: one sentence."""
-
-
-class VenueControl:
+class VenueControl(ControlWire):
     """Drives and reads one venue. `async with VenueControl.connect("127.0.0.1:PORT") as venue`.
 
     Every method raises ControlError. Decimals are strings; symbols are spelled BTCUSDT on every
     venue; `account` is an account's name, the first one when empty.
     """
 
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self._session: aiohttp.ClientSession | None = None
-
     @classmethod
     def connect(cls, address: str) -> VenueControl:
         """`address` is host:port of the control port."""
         return cls(address)
-
-    async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None))
-        try:
-            await self.identity()
-        except BaseException:
-            await self.close()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Closing twice does nothing."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -121,15 +88,7 @@ class VenueControl:
 
     async def metrics(self) -> str:
         """The same as Prometheus text (GET /metrics on the control port)."""
-        if self._session is None:
-            raise ControlError(f"the control of the venue at {self.address} is closed: use it inside `async with`")
-        try:
-            async with asyncio.timeout(LIMIT_S), self._session.get(f"http://{self.address}/metrics") as answer:
-                return await answer.text()
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise ControlError(
-                f"no venue answers /metrics on control port {self.address} ({type(error).__name__}): is it running?"
-            ) from error
+        return await self._get("metrics")
 
     async def log(self, since: int = 0, limit: int = 1000) -> tuple[LogRow, ...]:
         """Rows of the run's log with a number above `since`, oldest first; the oldest of a long run are forgotten."""
@@ -299,21 +258,3 @@ class VenueControl:
             yield handle
         finally:
             await self.heal(handle)
-
-    # -- the wire -------------------------------------------------------------------------------
-
-    async def _do(self, action: str, wait_s: float = 0.0, **arguments: Any) -> Any:
-        if self._session is None:
-            raise ControlError(f"the control of the venue at {self.address} is closed: use it inside `async with`")
-        try:
-            async with asyncio.timeout(LIMIT_S + wait_s):
-                url = f"http://{self.address}/{action}"
-                async with self._session.post(url, data=json.dumps(arguments)) as answer:
-                    told = await answer.json()
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            raise ControlError(
-                f"no venue answers {action} on control port {self.address} ({type(error).__name__}): is it running?"
-            ) from error
-        if "error" in told:
-            raise ControlError(f"venue at {self.address}: {action}: {told['error']}")
-        return told["result"]

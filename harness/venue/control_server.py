@@ -15,10 +15,10 @@ from aiohttp import web
 from harness.venue import state
 from harness.venue.acts import Acts
 from harness.venue.core.decimals import parse
-from harness.venue.core.exchange import resting_ticket
 from harness.venue.core.faults import FaultKind, Knob, Scope
 from harness.venue.core.orders import Force, Kind, Order, Side, Ticket
 from harness.venue.core.refusal import Refused
+from harness.venue.core.rules import resting_ticket
 from harness.venue.exposition import CONTENT_TYPE, exposed
 from harness.venue.metering import meters
 from harness.venue.page import Page

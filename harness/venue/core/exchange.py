@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from harness.venue.core.account import Account, Position
-from harness.venue.core.decimals import ZERO, canonical, floor_to, money
+from harness.venue.core.decimals import ZERO, canonical, money
 from harness.venue.core.events import AccountChanged, Event, FundingChanged, OrderChanged, PriceMoved
 from harness.venue.core.instruments import Instrument
 from harness.venue.core.ledger import Ledger
+from harness.venue.core.margins import Margins
 from harness.venue.core.market import Market
 from harness.venue.core.orderbook import OrderBook
 from harness.venue.core.orders import Fill, Force, Kind, Order, Side, Status, Ticket
@@ -25,7 +26,7 @@ POSITION_STEPS = 5000
 FUNDING_STEP = Decimal("0.000001")
 
 
-class Exchange:
+class Exchange(Margins):
     """All state and all behaviour; it knows no venue, no socket and no clock but `now_ns`."""
 
     def __init__(
@@ -35,7 +36,7 @@ class Exchange:
         self.skew_ms = 0
         """How far the venue's own clock is ahead (negative: behind)."""
         now_ms = self.now_ms()
-        self.markets = {one.symbol: Market(one, seed, now_ms) for one in instruments}
+        super().__init__({one.symbol: Market(one, seed, now_ms) for one in instruments})
         self.accounts = {name: Account(name, updated_ms=now_ms) for name in accounts}
         self.ledger = Ledger()
         self.book = OrderBook(first_id=random.Random(f"{seed}:orders").randrange(10_000_000, 90_000_000))
@@ -58,26 +59,6 @@ class Exchange:
         if market is None:
             raise Refused(Reason.UNKNOWN_SYMBOL, symbol)
         return market
-
-    # -- margin ---------------------------------------------------------------------------------
-
-    def unrealised(self, account: Account) -> Decimal:
-        """Profit of all positions at the mark price."""
-        return sum((p.unrealised(self.markets[p.symbol].mark) for p in account.positions.values() if p.size), ZERO)
-
-    def position_margin(self, account: Account) -> Decimal:
-        """Initial margin of all positions."""
-        return sum((p.initial_margin(self.markets[p.symbol].mark) for p in account.positions.values() if p.size), ZERO)
-
-    def maintenance(self, position: Position) -> Decimal:
-        """Maintenance margin of one position."""
-        market = self.markets[position.symbol]
-        return money(abs(position.size) * market.mark * market.instrument.maintenance_rate)
-
-    def available(self, account: Account) -> Decimal:
-        """What new orders may use, never below 0."""
-        free = account.wallet + self.unrealised(account) - self.position_margin(account) - account.reserved
-        return max(ZERO, free)
 
     # -- orders ---------------------------------------------------------------------------------
 
@@ -140,7 +121,7 @@ class Exchange:
     def _crosses(self, market: Market, ticket: Ticket) -> bool:
         if ticket.kind is Kind.MARKET:
             return True
-        best = market.side(_other(ticket.side)).best()
+        best = market.side(ticket.side.other).best()
         if ticket.side is Side.BUY:
             return ticket.price >= market.ask or (best is not None and ticket.price >= best.ticket.price)
         return ticket.price <= market.bid or (best is not None and ticket.price <= best.ticket.price)
@@ -148,7 +129,7 @@ class Exchange:
     def _match(self, account: Account, order: Order, market: Market) -> None:
         """Take what rests at better prices first, then the venue's endless liquidity; then the time in force."""
         ticket = order.ticket
-        opposite = market.side(_other(ticket.side))
+        opposite = market.side(ticket.side.other)
         while order.status.is_open and self._crosses(market, ticket):
             best = opposite.best()
             house = market.ask if ticket.side is Side.BUY else market.bid
@@ -325,16 +306,3 @@ class Exchange:
     def _tell(self, event: Event) -> None:
         for listener in self.listeners:
             listener(event)
-
-
-def _other(side: Side) -> Side:
-    return Side.SELL if side is Side.BUY else Side.BUY
-
-
-def resting_ticket(market: Market, side: Side, client_id: str = "") -> Ticket:
-    """The smallest limit order that the walk will not reach."""
-    instrument = market.instrument
-    factor = Decimal("0.5") if side is Side.BUY else Decimal(2)
-    price = floor_to(market.last * factor, instrument.tick)
-    qty = floor_to(instrument.min_notional * 2 / price, instrument.step) + instrument.step
-    return Ticket(instrument.symbol, side, Kind.LIMIT, qty, price, client_id=client_id)

@@ -21,6 +21,11 @@ class Side(StrEnum):
         """+1 for a buy, -1 for a sell."""
         return 1 if self is Side.BUY else -1
 
+    @property
+    def other(self) -> Side:
+        """The opposite one."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
 
 class Kind(StrEnum):
     """Limit or market."""

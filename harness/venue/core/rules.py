@@ -1,12 +1,12 @@
-"""What an order must satisfy before it is booked: quantity, price and notional."""
+"""What an order must satisfy before it is booked: quantity, price and notional; and the smallest that does."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
-from harness.venue.core.decimals import ZERO, places_of
+from harness.venue.core.decimals import ZERO, floor_to, places_of
 from harness.venue.core.market import Market
-from harness.venue.core.orders import Kind, Ticket
+from harness.venue.core.orders import Kind, Side, Ticket
 from harness.venue.core.refusal import Reason, Refused
 
 
@@ -44,3 +44,12 @@ def opening_qty(ticket: Ticket, size: Decimal) -> Decimal:
     if size * ticket.side.sign >= 0:
         return ticket.qty
     return max(ZERO, ticket.qty - abs(size))
+
+
+def resting_ticket(market: Market, side: Side, client_id: str = "") -> Ticket:
+    """The smallest limit order that the walk will not reach."""
+    instrument = market.instrument
+    factor = Decimal("0.5") if side is Side.BUY else Decimal(2)
+    price = floor_to(market.last * factor, instrument.tick)
+    qty = floor_to(instrument.min_notional * 2 / price, instrument.step) + instrument.step
+    return Ticket(instrument.symbol, side, Kind.LIMIT, qty, price, client_id=client_id)
