@@ -30,7 +30,7 @@ lint: setup
 	$(BIN)/python -m harness.spec.schema --check
 
 test: lint
-	$(BIN)/python -m pytest -m self
+	$(BIN)/python -m pytest -m self --numprocesses 2 --dist loadfile --benchmark-disable
 	$(BIN)/python -m pytest -m integration $(RUN)
 
 lock: setup
