@@ -74,6 +74,7 @@ class AccountCalls:
 
     def dual_mode(self, account: Account, asked: Asked) -> Outcome:
         """POST dual_mode: this venue is one-way only."""
-        if one_of(asked.query, "dual_mode", ("true", "false")) == "true":
+        # The venue's own SDK writes True and False.
+        if one_of(asked.query, "dual_mode", ("true", "false", "True", "False")).lower() == "true":
             raise Refused(Reason.UNSUPPORTED, "dual_mode")
         return 200, self._views.account(account)

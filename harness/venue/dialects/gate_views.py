@@ -57,10 +57,10 @@ def told_text(one: Order) -> str:
     return f"{CLIENT_ID_PREFIX}{one.client_id}" if one.client_id else "api"
 
 
-def finish_as(one: Order) -> str:
-    """How it ended, empty while it is open."""
+def finish_as(one: Order) -> str | None:
+    """How it ended, None while it is open: the venue's own SDK takes no other word for that."""
     if one.status.is_open:
-        return ""
+        return None
     if one.ended_by_venue:
         return "ioc" if one.ticket.force in (Force.IOC, Force.FOK) else "reduce_only"
     return FINISHED[one.status]
@@ -108,8 +108,8 @@ class Views:
         ended_ms = 0 if one.status.is_open else one.updated_ms
         shown["create_time"], shown["create_time_ms"] = one.created_ms // 1000, one.created_ms
         shown["finish_time"], shown["finish_time_ms"] = ended_ms // 1000, ended_ms
-        if one.status is Status.NEW:
-            shown["finish_as"] = "_new"
+        if one.status.is_open:
+            shown["finish_as"] = "_new" if one.status is Status.NEW else ""
         if not self._venue.allows(WS_ROW):
             for name in ("price", "fill_price"):
                 shown[name] = Decimal(shown[name])

@@ -117,7 +117,7 @@ def test_kinds_of_orders_end_as_gate_ends_them() -> None:
                 "ioc that finds nothing": ("ioc", "finished", "ioc", 0),
                 "fok that finds nothing": ("fok", "finished", "ioc", 0),
                 "fok that finds all": ("fok", "finished", "filled", 2),
-                "post-only that rests": ("poc", "open", "", 0),
+                "post-only that rests": ("poc", "open", None, 0),
             }
             with pytest.raises(ccxt.OrderImmediatelyFillable):
                 await client.create_order(BTC, "limit", "buy", 2, 46000, {"postOnly": True})
