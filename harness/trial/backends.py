@@ -13,11 +13,10 @@ from harness.target.errors import TargetError
 from harness.trial import answers, error_conditions
 from harness.trial.compare import Comparison
 from harness.trial.connector import subscribe
-from harness.trial.stage import Stage
+from harness.trial.stage import EXCHANGES, Stage
 from harness.trial.trial import CutShort, Trial
 from harness.venue.control import ControlError, VenueControl
 
-EXCHANGES = ("binance", "bitget", "gate", "okx", "bybit")
 AT_ONCE = 2
 STREAMS = ("prices", "orders", "account", "positions", "klines")
 SYMBOL, OTHER = "BTCUSDT", "ETHUSDT"

@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from harness.client.health import OVERALL, SERVICE, Health, HealthWatch
+from harness.evidence.clock import now_ns
 from harness.trial.connector import Connector
+from harness.trial.stage import Stage
 from harness.trial.trial import CutShort, Trial
 
 UNKNOWN_SERVICE = "opensqt.market_maker.v1.NoSuchService"
@@ -16,14 +18,35 @@ PROBE_LIMIT_S = 5.0
 SERVICES = {"overall": OVERALL, "service": SERVICE}
 
 
+async def follow_an_outage(trial: Trial, stage: Stage, exchange: str) -> None:
+    """One exchange: its venue refuses everything and drops its sockets, then recovers, and health is to follow."""
+    venue = await stage.venue(exchange, oracle=False)
+    connector = await stage.connector(exchange, probed=False)
+    try:
+        await record_health(trial, connector)
+        async with watch_outage(trial, connector) as outage:
+            await outage.serving_at_first(30)
+            before_ns = now_ns()
+            refusal = await venue.fault("refuse")
+            await venue.fault("drop_sockets", how="reset")
+            trial.mark("fault.bit", earliest_ns=before_ns, kind="venue-down", subject=exchange)
+            await outage.until_not_serving(20)
+            await venue.heal(refusal)
+            trial.mark("fault.heal", kind="venue-down", subject=exchange)
+            await outage.until_serving(40)
+    finally:
+        await connector.service.close()
+
+
 async def record_health(trial: Trial, connector: Connector) -> None:
     """Ask once for the overall service, the specific one and one that does not exist; facts health.*."""
+    venue = connector.exchange
     async with connector.health() as health:
         for subject, service in SERVICES.items():
             answer = await health.check(service)
-            trial.fact(f"health.{subject}", answer == "SERVING", "SERVING", detail=answer)
+            trial.fact(f"health.{subject}", answer == "SERVING", "SERVING", subject=venue, detail=answer)
         answer = await health.check(UNKNOWN_SERVICE)
-        trial.fact("health.unknown_not_found", answer == "NOT_FOUND", "NOT_FOUND", detail=answer)
+        trial.fact("health.unknown_not_found", answer == "NOT_FOUND", "NOT_FOUND", subject=venue, detail=answer)
 
 
 class Outage:
@@ -34,6 +57,10 @@ class Outage:
         self._connector = connector
         self._health = health
         self._watches = watches
+
+    async def serving_at_first(self, limit_s: float) -> None:
+        """Both SERVING before anything happens: marks health.serving_at_first, watch.serving_at_first."""
+        await self._until("SERVING", "health.serving_at_first", "watch.serving_at_first", limit_s)
 
     async def until_serving(self, limit_s: float) -> None:
         """Both SERVING: marks health.serving, watch.serving_again; CutShort when they do not become so."""
@@ -69,9 +96,15 @@ async def watch_outage(trial: Trial, connector: Connector) -> AsyncIterator[Outa
 
 async def compare_with_probe(trial: Trial, connector: Connector, expected: str) -> None:
     """Fact probe.agrees: what grpc_health_probe says. Where it is not on PATH nothing disagrees: the fact says so."""
-    program = shutil.which("grpc_health_probe")
+    program, subject = shutil.which("grpc_health_probe"), f"{connector.exchange}/{expected}"
     if program is None:
-        trial.fact("probe.agrees", 1, "1: agrees", subject=expected, detail="not on PATH: nothing to compare with")
+        trial.fact(
+            "probe.agrees",
+            1,
+            "1: agrees",
+            subject=subject,
+            detail="not on PATH: nothing to compare with",
+        )
         return
     process = await asyncio.create_subprocess_exec(
         program, f"-addr={connector.address}", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
@@ -83,4 +116,10 @@ async def compare_with_probe(trial: Trial, connector: Connector, expected: str) 
         await process.wait()
         output = b"no answer"
     agrees = (process.returncode == 0) == (expected == "SERVING")
-    trial.fact("probe.agrees", agrees, "1: agrees", subject=expected, detail=output.decode(errors="replace").strip())
+    trial.fact(
+        "probe.agrees",
+        agrees,
+        "1: agrees",
+        subject=subject,
+        detail=output.decode(errors="replace").strip(),
+    )

@@ -22,6 +22,7 @@ from harness.trial.probes import PERIOD_S, Sampler, venue_readings
 from harness.trial.trial import CutShort, Trial
 from harness.venue.control import VenueControl
 
+EXCHANGES = ("binance", "bitget", "gate", "okx", "bybit")
 REST_S = 5.5
 """A probe is at rest when its readings did not change for so long: longer than a service may take to give things back,
 else the baseline still holds what an earlier client left behind and hides as much of a leak."""

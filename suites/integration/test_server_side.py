@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-
-from harness.evidence.clock import now_ns
 from harness.plugin import case
 from harness.trial.backends import check_backends
 from harness.trial.connector import Connector, subscribe
-from harness.trial.credentials import BAD_STARTS, start_badly
+from harness.trial.credentials import start_all_badly
 from harness.trial.faults import lose_client
-from harness.trial.health import record_health, watch_outage
+from harness.trial.health import follow_an_outage
 from harness.trial.nudge import feed
-from harness.trial.stage import Stage
+from harness.trial.stage import EXCHANGES, Stage
 from harness.trial.trial import Trial
 from harness.venue.control import VenueControl
 
@@ -63,26 +60,15 @@ async def test_dead_clients_are_cleaned_up(
 
 
 @case("3.2.3")
-async def test_health_follows_the_venue(trial: Trial, connector: Connector, venue: VenueControl) -> None:
-    await record_health(trial, connector)
-    async with watch_outage(trial, connector) as outage:
-        await outage.until_serving(30)
-        before_ns = now_ns()
-        refusal = await venue.fault("refuse")
-        await venue.fault("drop_sockets", how="reset")
-        trial.mark("fault.bit", earliest_ns=before_ns, kind="venue-down", subject=connector.exchange)
-        await outage.until_not_serving(20)
-        await venue.heal(refusal)
-        trial.mark("fault.heal", kind="venue-down", subject=connector.exchange)
-        await outage.until_serving(40)
+async def test_health_follows_the_venue(trial: Trial, stage: Stage) -> None:
+    for exchange in EXCHANGES:
+        await follow_an_outage(trial, stage, exchange)
     await trial.settle()
 
 
 @case("3.2.4")
 async def test_bad_credentials_never_open_the_port(trial: Trial, stage: Stage) -> None:
-    async with asyncio.TaskGroup() as group:
-        for start in BAD_STARTS:
-            group.create_task(start_badly(trial, stage, start))
+    await start_all_badly(trial, stage)
     await trial.settle()
 
 
