@@ -34,7 +34,7 @@ class OrderIds:
 
 
 def _number(text: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) < 19:
+    if text.isascii() and text.isdigit() and 0 < int(text) < 1 << 62:
         return int(text)
     try:
         node = int(text.rpartition("-")[2], 16) if "-" in text else 0
