@@ -15,7 +15,7 @@ from harness.wire.opensqt.market_maker.v1 import exchange_pb2 as rpc
 from .launched import Connector, stub
 from .simulated import Venue
 from .test_reference_streams import Follower, assert_each_once, spelled, status
-from .venue_checks import BTC, ETH, faulty, same
+from .answer_checks import BTC, ETH, faulty, same
 
 
 @contextmanager

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from harness.reference.connector.backends.network.order_ids import OrderIds
 from harness.wire.opensqt.market_maker.v1 import exchange_pb2 as rpc
 
-from . import stream_checks as streams
 from . import venue_checks as checks
 from .launched import Connector, stub
 from .simulated import Venue, keys, over
@@ -118,19 +117,19 @@ def test_native_errors_have_the_contracts_code(venue: Venue, calls: Any, knob: d
 
 
 def test_streams(venue: Venue, bybit: Connector) -> None:
-    streams.check_public_streams(venue, bybit)
-    streams.check_private_streams(venue, bybit)
+    checks.check_public_streams(venue, bybit)
+    checks.check_private_streams(venue, bybit)
 
 
 def test_prices_and_funding_share_a_topic_until_both_have_gone(venue: Venue, bybit: Connector) -> None:
-    with streams.following(bybit, streams.FUNDING) as (funding,):
-        with streams.following(bybit, streams.PRICE) as (prices,):
+    with checks.following(bybit, checks.FUNDING) as (funding,):
+        with checks.following(bybit, checks.PRICE) as (prices,):
             held = venue.do(lambda control: control.meters()).subscriptions
             assert [one.channel for one in held if one.symbol] == ["tickers"]
             first = venue.do(lambda control: control.serial())
             venue.do(lambda control: control.move_funding(checks.BTC))
             venue.do(lambda control: control.move_price(checks.BTC))
-            streams.check_prices(venue, first, prices, checks.BTC)  # that of funding repeats the price, no update
+            checks.check_prices(venue, first, prices, checks.BTC)  # that of funding repeats the price, no update
         before = len(funding.has(1))
         assert bybit.settles("venue_subscriptions", 1) == 1
         venue.do(lambda control: control.move_funding(checks.BTC))
@@ -139,28 +138,28 @@ def test_prices_and_funding_share_a_topic_until_both_have_gone(venue: Venue, byb
 
 
 def test_a_delta_without_the_price_is_no_price(venue: Venue, bybit: Connector) -> None:
-    with streams.following(bybit, streams.PRICE) as (prices,):
+    with checks.following(bybit, checks.PRICE) as (prices,):
         with checks.faulty(venue, "bare_delta"):
             venue.do(lambda control: control.move_price(checks.BTC, times=3))
         first = venue.do(lambda control: control.serial())
         venue.do(lambda control: control.move_price(checks.BTC))
-        streams.check_prices(venue, first, prices, checks.BTC)
+        checks.check_prices(venue, first, prices, checks.BTC)
 
 
 def test_one_socket_an_endpoint_and_nothing_is_left_behind(venue: Venue, bybit: Connector) -> None:
-    with streams.following(bybit, streams.PRICE, streams.KLINES, streams.FUNDING, streams.ACCOUNT, streams.ORDERS):
+    with checks.following(bybit, checks.PRICE, checks.KLINES, checks.FUNDING, checks.ACCOUNT, checks.ORDERS):
         assert venue.do(lambda control: control.meters()).sockets_now == bybit.look()["venue_sockets"] == 2
     assert bybit.settles("venue_sockets", 0) == 0
-    streams.check_rounds_leave_nothing(bybit)
+    checks.check_rounds_leave_nothing(bybit)
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
 def test_lost_sockets(venue: Venue, bybit: Connector, how: str) -> None:
-    streams.check_lost_sockets(venue, bybit, how)
+    checks.check_lost_sockets(venue, bybit, how)
 
 
 def test_refused_frames(venue: Venue, bybit: Connector) -> None:
-    streams.check_refused_frames(venue, bybit, "UNAUTHENTICATED")
+    checks.check_refused_frames(venue, bybit, "UNAUTHENTICATED")
 
 
 def test_bad_credentials_never_open_the_port(venue: Venue) -> None:

@@ -10,7 +10,6 @@ from google.type.decimal_pb2 import Decimal as Wire
 
 from harness.wire.opensqt.market_maker.v1 import exchange_pb2 as rpc
 
-from . import stream_checks as streams
 from . import venue_checks as checks
 from .launched import Connector, stub
 from .simulated import PASSPHRASE, Venue, keys, over
@@ -88,24 +87,24 @@ def test_native_errors_have_the_contracts_code(venue: Venue, calls: Any, knob: d
 
 
 def test_streams(venue: Venue, okx: Connector) -> None:
-    streams.check_public_streams(venue, okx)
-    streams.check_private_streams(venue, okx)
+    checks.check_public_streams(venue, okx)
+    checks.check_private_streams(venue, okx)
 
 
 def test_candles_have_a_socket_of_their_own_and_nothing_is_left_behind(venue: Venue, okx: Connector) -> None:
-    with streams.following(okx, streams.PRICE, streams.KLINES, streams.FUNDING, streams.ACCOUNT, streams.ORDERS):
+    with checks.following(okx, checks.PRICE, checks.KLINES, checks.FUNDING, checks.ACCOUNT, checks.ORDERS):
         assert venue.do(lambda control: control.meters()).sockets_now == okx.look()["venue_sockets"] == 3
     assert okx.settles("venue_sockets", 0) == 0
-    streams.check_rounds_leave_nothing(okx)
+    checks.check_rounds_leave_nothing(okx)
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
 def test_lost_sockets(venue: Venue, okx: Connector, how: str) -> None:
-    streams.check_lost_sockets(venue, okx, how)
+    checks.check_lost_sockets(venue, okx, how)
 
 
 def test_refused_frames(venue: Venue, okx: Connector) -> None:
-    streams.check_refused_frames(venue, okx, "UNAUTHENTICATED")
+    checks.check_refused_frames(venue, okx, "UNAUTHENTICATED")
 
 
 @pytest.mark.parametrize(
