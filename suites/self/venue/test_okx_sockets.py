@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -34,16 +35,17 @@ def subscribe(*args: dict[str, Any], op: str = "subscribe", **more: Any) -> dict
     return {"op": op, "args": list(args), **more}
 
 
-BAD_LOGINS: list[tuple[str, dict[str, Any], str]] = [
-    ("unknown key", login_of(apiKey="nobody"), "60005"),
-    ("malformed timestamp", login_of(timestamp="yesterday"), "60004"),
-    ("timestamp in milliseconds", login_of(timestamp="1597026383085"), "60004"),
-    ("wrong passphrase", login_of(passphrase="guess"), "60024"),
-    ("wrong secret", login_of(ApiKey("main", KEY.key, "guess", KEY.passphrase)), "60007"),
-    ("signature in hexadecimal", login_of(sign="ab" * 32), "60007"),
-    ("no signature", {"op": "login", "args": [{**login_of()["args"][0], "sign": None}]}, "60009"),
-    ("no args", {"op": "login"}, "60009"),
-    ("args is no list", {"op": "login", "args": {}}, "60009"),
+# Made when used: a login is too old half a minute after it was made.
+BAD_LOGINS: list[tuple[str, Callable[[], dict[str, Any]], str]] = [
+    ("unknown key", lambda: login_of(apiKey="nobody"), "60005"),
+    ("malformed timestamp", lambda: login_of(timestamp="yesterday"), "60004"),
+    ("timestamp in milliseconds", lambda: login_of(timestamp="1597026383085"), "60004"),
+    ("wrong passphrase", lambda: login_of(passphrase="guess"), "60024"),
+    ("wrong secret", lambda: login_of(ApiKey("main", KEY.key, "guess", KEY.passphrase)), "60007"),
+    ("signature in hexadecimal", lambda: login_of(sign="ab" * 32), "60007"),
+    ("no signature", lambda: {"op": "login", "args": [{**login_of()["args"][0], "sign": None}]}, "60009"),
+    ("no args", lambda: {"op": "login"}, "60009"),
+    ("args is no list", lambda: {"op": "login", "args": {}}, "60009"),
 ]
 
 
@@ -51,9 +53,9 @@ def test_bad_logins_get_the_native_code_and_no_rights() -> None:
     async def body() -> None:
         async with okx_venue() as running, talk(running, "/ws/v5/private") as one:
             wrong = []
-            stale = [("stale", login_of(ago_s=32), "60006"), ("ahead", login_of(ago_s=-40), "60006")]
-            for name, frame, code in [*BAD_LOGINS, *stale]:
-                answer = await one.answer(frame)
+            stale = [("stale", lambda: login_of(ago_s=32), "60006"), ("ahead", lambda: login_of(ago_s=-40), "60006")]
+            for name, made, code in [*BAD_LOGINS, *stale]:
+                answer = await one.answer(made())
                 if (answer["event"], answer["code"]) != ("error", code) or not {"msg", "connId"} <= answer.keys():
                     wrong.append((name, code, answer))
             assert wrong == []

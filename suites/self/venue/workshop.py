@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import functools
 import hashlib
 import hmac
 import io
 import json
-import os
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -22,6 +22,7 @@ import ccxt.pro
 from yarl import URL
 
 from harness.venue.control import ApiKey, VenueControl
+from suites.self.venue.warm import WarmVenues
 
 KEY = ApiKey("main", "a" * 64, "secret-of-main")
 OTHER = ApiKey("other", "b" * 64, "secret-of-other")
@@ -33,7 +34,6 @@ BTC = "BTC/USDT:USDT"
 class Running:
     """A venue process that is ready."""
 
-    process: asyncio.subprocess.Process
     port: int
     control: VenueControl
 
@@ -42,27 +42,28 @@ class Running:
         return f"http://127.0.0.1:{self.port}"
 
 
+@functools.cache
+def warm_venues() -> WarmVenues:
+    """One for all tests of this process."""
+    started = WarmVenues()
+    atexit.register(started.stop)
+    return started
+
+
 @asynccontextmanager
 async def venue(*flags: str, keys: tuple[ApiKey, ...] = (KEY,)) -> AsyncIterator[Running]:
-    """Started as a user would, stopped by SIGTERM, which must end it with exit code 0."""
+    """A new process of the venue's own command line, stopped by SIGTERM, which must end it with exit code 0."""
     listed = [{"name": one.name, "key": one.key, "secret": one.secret, "passphrase": one.passphrase} for one in keys]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "harness.venue", "--tick-s", "0", *flags,
-        stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "VENUE_KEYS": json.dumps(listed)},
-    )  # fmt: skip
-    assert process.stdout is not None
+    process = warm_venues().start(("--tick-s", "0", *flags), json.dumps(listed))
     try:
-        ready = json.loads(await asyncio.wait_for(process.stdout.readline(), LIMIT_S))
+        ready = json.loads(await process.first_line())
         async with VenueControl.connect(f"127.0.0.1:{ready['control_port']}") as control:
-            yield Running(process, ready["port"], control)
+            yield Running(ready["port"], control)
             assert process.returncode is None, "the venue died"
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), LIMIT_S) == 0
+        assert await process.wait() == 0
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        process.close()
 
 
 @asynccontextmanager
