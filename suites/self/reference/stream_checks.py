@@ -12,10 +12,10 @@ import grpc
 
 from harness.wire.opensqt.market_maker.v1 import exchange_pb2 as rpc
 
+from .answer_checks import BTC, ETH, faulty, same
 from .launched import Connector, stub
 from .simulated import Venue
 from .test_reference_streams import Follower, assert_each_once, spelled, status
-from .answer_checks import BTC, ETH, faulty, same
 
 
 @contextmanager
