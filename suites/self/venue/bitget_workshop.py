@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import copy
 import hashlib
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-import aiohttp
 import ccxt.pro
-from yarl import URL
 
-from harness.venue.control import ApiKey, LedgerRow
-from suites.self.venue.workshop import Running, until, venue
+from harness.venue.control import ApiKey
+from suites.self.venue import dialogue
+from suites.self.venue.dialogue import ccxt_swaps, talking
+from suites.self.venue.workshop import Running, requested, until, venue
 
 KEY = ApiKey("main", "bg_" + "a" * 32, "bitget-secret-of-main", "phrase")
 OTHER = ApiKey("other", "bg_" + "b" * 32, "bitget-secret-of-other", "other-phrase")
@@ -52,18 +50,9 @@ def pointed(client: Any, running: Running) -> None:
 async def bitget_client(running: Running, key: ApiKey = KEY, **config: Any) -> AsyncIterator[Any]:
     """ccxt.pro's bitget with nothing changed but its addresses, and told that only swaps are traded."""
     options = {"fetchMarkets": {"types": ["swap"]}, "uta": False, "defaultType": "swap"}
-    client = ccxt.pro.bitget(
-        {
-            "apiKey": key.key, "secret": key.secret, "password": key.passphrase, "enableRateLimit": False,
-            "options": options, **config,
-        }
-    )  # fmt: skip
-    client.has["fetchCurrencies"] = False
-    pointed(client, running)
-    try:
+    config = {"options": options, **config}
+    async with ccxt_swaps(ccxt.pro.bitget, key, config, lambda client: pointed(client, running)) as client:
         yield client
-    finally:
-        await client.close()
 
 
 def signature(secret: str, text: str) -> str:
@@ -102,14 +91,11 @@ class Answer:
 
 async def send(running: Running, method: str, path: str, body: str, given: dict[str, str]) -> Answer:
     """One request exactly as written."""
-    async with aiohttp.ClientSession() as session:
-        url = URL(f"{running.url}{path}", encoded=True)
-        async with session.request(method, url, data=body.encode() or None, headers=given) as answer:
-            text = await answer.text()
+    status, text = await requested(running, method, path, body, given)
     try:
-        return Answer(answer.status, json.loads(text))
+        return Answer(status, json.loads(text))
     except ValueError:
-        return Answer(answer.status, {"code": "none", "text": text})
+        return Answer(status, {"code": "none", "text": text})
 
 
 async def get(running: Running, path: str, params: dict[str, Any] | None = None, key: ApiKey = KEY) -> Answer:
@@ -142,31 +128,8 @@ def subscribe_to(
     }
 
 
-class Talk:
-    """A raw WebSocket that keeps everything it hears; text that is no JSON is kept as it is."""
-
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self.socket = socket
-        self.heard: list[Any] = []
-        self.ended = False
-        self._task = asyncio.create_task(self._listen())
-
-    async def _listen(self) -> None:
-        async for message in self.socket:
-            if message.type is aiohttp.WSMsgType.TEXT:
-                self.heard.append(message.json() if message.data[:1] in "{[" else message.data)
-        self.ended = True
-
-    async def say(self, frame: Any) -> None:
-        """A frame, or raw text."""
-        await self.socket.send_str(frame if isinstance(frame, str) else json.dumps(frame))
-
-    async def answer(self, frame: Any) -> Any:
-        """Say something and wait for the next thing heard."""
-        count = len(self.heard)
-        await self.say(frame)
-        await until(lambda: len(self.heard) > count, f"an answer to {frame}")
-        return self.heard[count]
+class Talk(dialogue.Talk):
+    """A socket of bitget."""
 
     def data(self, channel: str) -> list[dict[str, Any]]:
         """All data frames of a channel."""
@@ -179,44 +142,11 @@ class Talk:
         await self.say("ping")
         await until(lambda: self.heard.count("pong") > pongs, "a pong")
 
-    async def stop(self) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-
 
 @asynccontextmanager
 async def talk(running: Running, path: str = "/v2/ws/public", login: ApiKey | None = None) -> AsyncIterator[Talk]:
     """Connected, and logged in when asked."""
-    url = f"ws://127.0.0.1:{running.port}{path}"
-    async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
-        one = Talk(socket)
-        try:
-            if login is not None:
-                assert await one.answer(login_of(login)) == {"event": "login", "code": 0}
-            yield one
-        finally:
-            await one.stop()
-
-
-async def subscribed(running: Running, count: int) -> None:
-    """Until the venue counts so many subscriptions."""
-
-    async def enough() -> bool:
-        return len((await running.control.meters()).subscriptions) >= count
-
-    await until(enough, f"{count} subscriptions")
-
-
-async def collect(watch: Callable[[], Any], into: list[Any]) -> None:
-    """Watch for ever; ccxt changes in place what it has given, so copies are kept."""
-    while True:
-        into.append(copy.deepcopy(await watch()))
-
-
-def values_of(rows: tuple[LedgerRow, ...], stream: str) -> list[str]:
-    """The first spelling of each update of a stream."""
-    values: dict[int, str] = {}
-    for row in rows:
-        if row.stream == stream:
-            values.setdefault(row.serial, row.value)
-    return list(values.values())
+    async with talking(Talk, running, path) as one:
+        if login is not None:
+            assert await one.answer(login_of(login)) == {"event": "login", "code": 0}
+        yield one

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import copy
 import hashlib
 import hmac
-import io
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import aiohttp
 import ccxt.pro
-from yarl import URL
 
-from harness.venue.control import ApiKey, LedgerRow
-from suites.self.venue.workshop import KEY, Running, until, venue
+from harness.venue.control import ApiKey
+from suites.self.venue import dialogue
+from suites.self.venue.dialogue import ccxt_swaps, talking
+from suites.self.venue.workshop import KEY, Running, requested, venue
 
 PUBLIC, PRIVATE = "/v5/public/linear", "/v5/private"
 WINDOW = "5000"
@@ -43,17 +40,9 @@ async def bybit_client(running: Running, key: ApiKey = KEY, **config: Any) -> As
         "fetchMarkets": {"types": ["linear"]}, "enableUnifiedMargin": False, "enableUnifiedAccount": True,
         "defaultType": "swap",
     }  # fmt: skip
-    client = ccxt.pro.bybit(
-        {
-            "apiKey": key.key, "secret": key.secret, "enableRateLimit": False, "urls": {"api": api},
-            "options": options, **config,
-        }
-    )  # fmt: skip
-    client.has["fetchCurrencies"] = False
-    try:
+    config = {"urls": {"api": api}, "options": options, **config}
+    async with ccxt_swaps(ccxt.pro.bybit, key, config) as client:
         yield client
-    finally:
-        await client.close()
 
 
 def now_ms(ahead_ms: int = 0) -> int:
@@ -96,12 +85,9 @@ class Answer:
 
 async def send(running: Running, method: str, path: str, payload: str = "", given: Any = None) -> Answer:
     """One request exactly as written: a GET's payload is its query, a POST's its body."""
-    target = f"{running.url}{path}" + (f"?{payload}" if payload and method == "GET" else "")
-    body = io.BytesIO(payload.encode()) if method != "GET" else None
-    async with aiohttp.ClientSession() as session:
-        url = URL(target, encoded=True)
-        async with session.request(method, url, data=body, headers=given or {}) as answer:
-            return Answer(answer.status, json.loads(await answer.text()))
+    target = path + (f"?{payload}" if payload and method == "GET" else "")
+    status, text = await requested(running, method, target, "" if method == "GET" else payload, given)
+    return Answer(status, json.loads(text))
 
 
 async def get(running: Running, path: str, query: str = "category=linear", key: ApiKey = KEY) -> Answer:
@@ -132,86 +118,18 @@ def subscribe_to(*topics: str, number: str = "1") -> dict[str, Any]:
     return {"op": "subscribe", "req_id": number, "args": list(topics)}
 
 
-class Talk:
-    """A raw WebSocket that keeps everything it hears."""
-
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self.socket = socket
-        self.heard: list[Any] = []
-        self.ended = False
-        self._task = asyncio.create_task(self._listen())
-
-    async def _listen(self) -> None:
-        async for message in self.socket:
-            self.heard.append(json.loads(message.data))
-        self.ended = True
-
-    async def say(self, frame: Any) -> None:
-        await self.socket.send_str(frame if isinstance(frame, str) else json.dumps(frame))
-
-    async def answer(self, frame: Any) -> Any:
-        """Say something and wait for the next thing heard."""
-        count = len(self.heard)
-        await self.say(frame)
-        await until(lambda: len(self.heard) > count, f"an answer to {frame}")
-        return self.heard[count]
+class Talk(dialogue.Talk):
+    """A socket of Bybit."""
 
     def frames(self, topic: str) -> list[Any]:
         """All data frames of a topic."""
         return [one for one in self.heard if one.get("topic") == topic]
 
-    async def stop(self) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-
 
 @asynccontextmanager
 async def talk(running: Running, path: str = "/", *, login: bool = False) -> AsyncIterator[Talk]:
     """Connected, and logged in when asked to."""
-    async with (
-        aiohttp.ClientSession() as session,
-        session.ws_connect(f"ws://127.0.0.1:{running.port}{path}") as socket,
-    ):
-        one = Talk(socket)
-        try:
-            if login:
-                assert (await one.answer(auth_of()))["success"] is True
-            yield one
-        finally:
-            await one.stop()
-
-
-async def subscribed(running: Running, count: int) -> None:
-    """Wait until the venue has so many subscriptions."""
-
-    async def enough() -> bool:
-        return len((await running.control.meters()).subscriptions) >= count
-
-    await until(enough, f"{count} subscriptions")
-
-
-@asynccontextmanager
-async def watching(*watches: Callable[[], Any]) -> AsyncIterator[list[list[Any]]]:
-    """Each watch again and again into a list of its own, for the length of the block."""
-    seen: list[list[Any]] = [[] for _ in watches]
-
-    async def collect(watch: Callable[[], Any], into: list[Any]) -> None:
-        while True:
-            into.append(copy.deepcopy(await watch()))  # ccxt changes in place what it has given
-
-    tasks = [asyncio.create_task(collect(*pair)) for pair in zip(watches, seen, strict=True)]
-    try:
-        yield seen
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def values_of(rows: tuple[LedgerRow, ...], stream: str) -> list[str]:
-    """One value a serial, in order."""
-    values: dict[int, str] = {}
-    for row in rows:
-        if row.stream == stream:
-            values.setdefault(row.serial, row.value)
-    return list(values.values())
+    async with talking(Talk, running, path) as one:
+        if login:
+            assert (await one.answer(auth_of()))["success"] is True
+        yield one

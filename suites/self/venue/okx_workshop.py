@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import copy
 import hashlib
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
-import aiohttp
 import ccxt.pro
-from yarl import URL
 
-from harness.venue.control import ApiKey, LedgerRow
-from suites.self.venue.workshop import Running, until, venue
+from harness.venue.control import ApiKey
+from suites.self.venue import dialogue
+from suites.self.venue.dialogue import ccxt_swaps, talking
+from suites.self.venue.workshop import Running, requested, venue
 
 KEY = ApiKey("main", "okx-key-of-main", "okx-secret-of-main", "okx-phrase")
 OTHER = ApiKey("other", "okx-key-of-other", "okx-secret-of-other", "other-phrase")
@@ -36,17 +33,11 @@ def okx_venue(*flags: str, keys: tuple[ApiKey, ...] = (KEY,)) -> AbstractAsyncCo
 async def okx_client(running: Running, key: ApiKey = KEY, **config: Any) -> AsyncIterator[Any]:
     """ccxt.pro's okx with nothing changed but its addresses, and told that only swaps are traded."""
     api = {"rest": running.url, "ws": f"ws://127.0.0.1:{running.port}/ws/v5"}
-    client = ccxt.pro.okx(
-        {
-            "apiKey": key.key, "secret": key.secret, "password": key.passphrase, "enableRateLimit": False,
-            "urls": {"api": api}, "options": {"fetchMarkets": {"types": ["swap"]}, "defaultType": "swap"}, **config,
-        }
-    )  # fmt: skip
-    client.has["fetchCurrencies"] = False
-    try:
+    config = {
+        "urls": {"api": api}, "options": {"fetchMarkets": {"types": ["swap"]}, "defaultType": "swap"}, **config,
+    }  # fmt: skip
+    async with ccxt_swaps(ccxt.pro.okx, key, config) as client:
         yield client
-    finally:
-        await client.close()
 
 
 def signature(secret: str, text: str) -> str:
@@ -74,10 +65,8 @@ def headers(method: str, path: str, body: str = "", key: ApiKey = KEY, at: str =
 
 async def send(running: Running, method: str, path: str, body: str = "", given: Any = None) -> tuple[int, Any]:
     """One request exactly as written: (HTTP status, decoded body)."""
-    async with aiohttp.ClientSession() as session:
-        url = URL(f"{running.url}{path}", encoded=True)
-        async with session.request(method, url, data=body.encode() or None, headers=given or {}) as answer:
-            return answer.status, json.loads(await answer.text())
+    status, text = await requested(running, method, path, body, given)
+    return status, json.loads(text)
 
 
 async def ask(running: Running, method: str, path: str, body: Any = None, key: ApiKey = KEY) -> tuple[int, Any]:
@@ -98,93 +87,19 @@ def login_of(key: ApiKey = KEY, ago_s: float = 0.0, **changed: str) -> dict[str,
     return {"op": "login", "args": [{**one, **changed}]}
 
 
-class Talk:
-    """A raw WebSocket that keeps everything it hears, text frames that are no JSON as text."""
-
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self.socket = socket
-        self.heard: list[Any] = []
-        self.ended = False
-        self._task = asyncio.create_task(self._listen())
-
-    async def _listen(self) -> None:
-        async for message in self.socket:
-            text = str(message.data)
-            self.heard.append(json.loads(text) if text.startswith("{") else text)
-        self.ended = True
-
-    async def say(self, frame: Any) -> None:
-        await self.socket.send_str(frame if isinstance(frame, str) else json.dumps(frame))
-
-    async def answer(self, frame: Any) -> Any:
-        """Say something and wait for the next thing heard."""
-        count = len(self.heard)
-        await self.say(frame)
-        await until(lambda: len(self.heard) > count, f"an answer to {frame}")
-        return self.heard[count]
+class Talk(dialogue.Talk):
+    """A socket of OKX."""
 
     def data(self, channel: str) -> list[Any]:
         """All data items of a channel."""
         frames = [one for one in self.heard if isinstance(one, dict) and "data" in one]
         return [item for one in frames if one["arg"]["channel"] == channel for item in one["data"]]
 
-    async def stop(self) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-
 
 @asynccontextmanager
 async def talk(running: Running, path: str = "/", *, login: bool = False) -> AsyncIterator[Talk]:
     """Connected, and logged in when asked to."""
-    async with (
-        aiohttp.ClientSession() as session,
-        session.ws_connect(f"ws://127.0.0.1:{running.port}{path}") as socket,
-    ):
-        one = Talk(socket)
-        try:
-            if login:
-                assert (await one.answer(login_of()))["event"] == "login"
-            yield one
-        finally:
-            await one.stop()
-
-
-async def subscribed(running: Running, count: int) -> None:
-    """Wait until the venue has so many subscriptions."""
-
-    async def enough() -> bool:
-        return len((await running.control.meters()).subscriptions) >= count
-
-    await until(enough, f"{count} subscriptions")
-
-
-@asynccontextmanager
-async def watching(*watches: Callable[[], Any]) -> AsyncIterator[list[list[Any]]]:
-    """Each watch again and again into a list of its own, for the length of the block."""
-    seen: list[list[Any]] = [[] for _ in watches]
-
-    async def collect(watch: Callable[[], Any], into: list[Any]) -> None:
-        while True:
-            into.append(copy.deepcopy(await watch()))  # ccxt changes in place what it has given
-
-    tasks = [asyncio.create_task(collect(*pair)) for pair in zip(watches, seen, strict=True)]
-    try:
-        yield seen
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def values_of(rows: tuple[LedgerRow, ...], stream: str) -> list[str]:
-    """One value a serial, in order."""
-    values: dict[int, str] = {}
-    for row in rows:
-        if row.stream == stream:
-            values.setdefault(row.serial, row.value)
-    return list(values.values())
-
-
-def coins(contracts: str | float, step: str = "0.001") -> Decimal:
-    """Contracts as base coins."""
-    return Decimal(str(contracts)) * Decimal(step)
+    async with talking(Talk, running, path) as one:
+        if login:
+            assert (await one.answer(login_of()))["event"] == "login"
+        yield one

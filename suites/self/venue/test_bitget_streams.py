@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from suites.self.venue.bitget_workshop import bitget_client, bitget_venue, collect, subscribed, values_of
+from suites.self.venue.bitget_workshop import bitget_client, bitget_venue
+from suites.self.venue.dialogue import subscribed, values_of, watching
 from suites.self.venue.workshop import BTC, run, until
 
 pytestmark = pytest.mark.self
-
-
-@asynccontextmanager
-async def watching(*watches: Callable[[], Any]) -> AsyncIterator[list[list[Any]]]:
-    """Each watch again and again into a list of its own, for the length of the block."""
-    seen: list[list[Any]] = [[] for _ in watches]
-    tasks = [asyncio.create_task(collect(*pair)) for pair in zip(watches, seen, strict=True)]
-    try:
-        yield seen
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def longer_than(count: int, seen: list[Any]) -> None:

@@ -19,11 +19,9 @@ from suites.self.venue.bybit_workshop import (
     bybit_venue,
     post,
     subscribe_to,
-    subscribed,
     talk,
-    values_of,
-    watching,
 )
+from suites.self.venue.dialogue import subscribed, values_of, watching
 from suites.self.venue.workshop import BTC, KEY, OTHER, run, until
 
 pytestmark = pytest.mark.self

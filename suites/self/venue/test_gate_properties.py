@@ -18,18 +18,8 @@ from harness.venue.core.orders import Order
 from harness.venue.dialects.dialect import Call
 from harness.venue.dialects.gate import Gate
 from harness.venue.venue import Setup, Venue
-from suites.self.venue.gate_workshop import (
-    FUTURES,
-    KEY,
-    UID,
-    ask,
-    gate_venue,
-    headers,
-    private,
-    public,
-    subscribed,
-    talk,
-)
+from suites.self.venue.dialogue import subscribed
+from suites.self.venue.gate_workshop import FUTURES, KEY, UID, ask, gate_venue, headers, private, public, talk
 from suites.self.venue.test_properties import MemoryWire
 from suites.self.venue.workshop import run, until
 

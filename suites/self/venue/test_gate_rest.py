@@ -8,7 +8,8 @@ from itertools import pairwise
 import ccxt
 import pytest
 
-from suites.self.venue.gate_workshop import FUTURES, ask, coins, gate_client, gate_venue, send
+from suites.self.venue.dialogue import coins
+from suites.self.venue.gate_workshop import FUTURES, ask, gate_client, gate_venue, send
 from suites.self.venue.workshop import BTC, run
 
 pytestmark = pytest.mark.self

@@ -10,6 +10,7 @@ import ccxt
 import pytest
 
 from harness.venue.control import ApiKey
+from suites.self.venue.dialogue import subscribed
 from suites.self.venue.gate_workshop import (
     CONTRACT,
     KEY,
@@ -20,7 +21,6 @@ from suites.self.venue.gate_workshop import (
     gate_venue,
     private,
     public,
-    subscribed,
     talk,
 )
 from suites.self.venue.workshop import BTC, run, until

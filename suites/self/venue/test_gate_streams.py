@@ -7,18 +7,8 @@ from typing import Any
 
 import pytest
 
-from suites.self.venue.gate_workshop import (
-    CONTRACT,
-    UID,
-    coins,
-    gate_client,
-    gate_venue,
-    private,
-    subscribed,
-    talk,
-    values_of,
-    watching,
-)
+from suites.self.venue.dialogue import coins, subscribed, values_of, watching
+from suites.self.venue.gate_workshop import CONTRACT, UID, gate_client, gate_venue, private, talk
 from suites.self.venue.workshop import BTC, run, until
 
 pytestmark = pytest.mark.self

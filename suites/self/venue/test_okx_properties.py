@@ -18,7 +18,8 @@ from harness.venue.core.orders import Order
 from harness.venue.dialects.dialect import Call
 from harness.venue.dialects.okx import Okx
 from harness.venue.venue import Setup, Venue
-from suites.self.venue.okx_workshop import KEY, ask, headers, login_of, okx_venue, subscribed, talk
+from suites.self.venue.dialogue import subscribed
+from suites.self.venue.okx_workshop import KEY, ask, headers, login_of, okx_venue, talk
 from suites.self.venue.test_properties import MemoryWire
 from suites.self.venue.workshop import run, until
 

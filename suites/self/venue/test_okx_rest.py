@@ -8,7 +8,8 @@ from itertools import pairwise
 import ccxt
 import pytest
 
-from suites.self.venue.okx_workshop import coins, okx_client, okx_venue
+from suites.self.venue.dialogue import coins
+from suites.self.venue.okx_workshop import okx_client, okx_venue
 from suites.self.venue.workshop import BTC, run
 
 pytestmark = pytest.mark.self

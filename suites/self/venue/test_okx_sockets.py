@@ -12,17 +12,8 @@ import ccxt
 import pytest
 
 from harness.venue.control import ApiKey
-from suites.self.venue.okx_workshop import (
-    KEY,
-    SWAP,
-    Talk,
-    ask,
-    login_of,
-    okx_client,
-    okx_venue,
-    subscribed,
-    talk,
-)
+from suites.self.venue.dialogue import subscribed
+from suites.self.venue.okx_workshop import KEY, SWAP, Talk, ask, login_of, okx_client, okx_venue, talk
 from suites.self.venue.workshop import BTC, run, until
 
 pytestmark = pytest.mark.self

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from suites.self.venue.okx_workshop import coins, okx_client, okx_venue, subscribed, talk, values_of, watching
+from suites.self.venue.dialogue import coins, subscribed, values_of, watching
+from suites.self.venue.okx_workshop import okx_client, okx_venue, talk
 from suites.self.venue.workshop import BTC, run, until
 
 pytestmark = pytest.mark.self

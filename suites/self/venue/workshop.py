@@ -106,19 +106,28 @@ def signed(params: dict[str, Any], key: ApiKey = KEY, **changed: Any) -> str:
     return f"{query}&signature={hmac.new(key.secret.encode(), query.encode(), hashlib.sha256).hexdigest()}"
 
 
+async def requested(
+    running: Running, method: str, target: str, body: str | bytes = b"", headers: dict[str, str] | None = None
+) -> tuple[int, str]:
+    """One request exactly as written, `target` with its query: (HTTP status, text)."""
+    # A file, not bytes: aiohttp warns of large ones.
+    data = io.BytesIO(body.encode() if isinstance(body, str) else body) if body else None
+    async with aiohttp.ClientSession() as session:
+        url = URL(f"{running.url}{target}", encoded=True)
+        async with session.request(method, url, data=data, headers=headers or {}) as answer:
+            return answer.status, await answer.text()
+
+
 async def ask(
     running: Running, method: str, path: str, query: str = "", *, key: str | None = KEY.key, body: bytes = b""
 ) -> Answer:
     """One request exactly as written."""
     headers = {} if key is None else {"X-MBX-APIKEY": key}
-    async with aiohttp.ClientSession() as session:
-        url = URL(f"{running.url}{path}" + (f"?{query}" if query else ""), encoded=True)
-        async with session.request(method, url, data=io.BytesIO(body) if body else None, headers=headers) as answer:
-            text = await answer.text()
+    status, text = await requested(running, method, path + (f"?{query}" if query else ""), body, headers)
     try:
-        return Answer(answer.status, json.loads(text))
+        return Answer(status, json.loads(text))
     except ValueError:
-        return Answer(answer.status, text)
+        return Answer(status, text)
 
 
 async def ask_signed(running: Running, method: str, path: str, **params: Any) -> Answer:
