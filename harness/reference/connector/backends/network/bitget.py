@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -85,11 +84,10 @@ class Bitget(Usual):
         await native.publicCommonGetV2PublicTime()
 
     async def snapshot(self, native: Native) -> AccountSnapshot:
-        """Accounts and positions, asked at once; maintenance is the positions' own rate of their value."""
-        rows, held = await asyncio.gather(
-            native.privateMixGetV2MixAccountAccounts({"productType": PRODUCT}),
-            native.privateMixGetV2MixPositionAllPosition({"productType": PRODUCT, "marginCoin": SETTLE}),
-        )
+        """Accounts and positions; maintenance is the positions' own rate of their value."""
+        # One after the other: two at once would leave a second connection open.
+        rows = await native.privateMixGetV2MixAccountAccounts({"productType": PRODUCT})
+        held = await native.privateMixGetV2MixPositionAllPosition({"productType": PRODUCT, "marginCoin": SETTLE})
         account: Raw = next(one for one in rows["data"] if one["marginCoin"] == SETTLE)
         told = objects.totals(account)
         symbols = Symbols()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import itertools
 import json
@@ -86,10 +87,10 @@ class Gate(Usual):
         await native.publicSpotGetTime()
 
     async def snapshot(self, native: Native) -> AccountSnapshot:
-        """Accounts and positions, asked at once; they tell no times fine enough to know what they contain."""
-        raw, held = await asyncio.gather(
-            native.privateFuturesGetSettleAccounts(SETTLED), native.privateFuturesGetSettlePositions(SETTLED)
-        )
+        """Accounts and positions; they tell no times fine enough to know what they contain."""
+        # One after the other: two at once would leave a second connection open.
+        raw = await native.privateFuturesGetSettleAccounts(SETTLED)
+        held = await native.privateFuturesGetSettlePositions(SETTLED)
         if not native.markets:
             native.set_markets(await native.fetch_markets())
         total, unrealised = Decimal(str(raw["total"])), Decimal(str(raw.get("unrealised_pnl") or 0))
@@ -214,6 +215,8 @@ class Gate(Usual):
             return
         channel, payload = _channel(native, topic, unified)
         name = " ".join((channel, *payload))
+        if channel == TICKERS:
+            await self._look_at(native, topic.symbol, payload[0])
         frame = self._frame(channel, "subscribe", payload, name, topic)
         await subscriptions.hold(native, _url(native), name, frame)
 
@@ -223,6 +226,12 @@ class Gate(Usual):
         name = " ".join((channel, *payload))
         frame = self._frame(channel, "unsubscribe", payload, name, topic)
         await subscriptions.release(native, _url(native), name, frame)
+
+    async def _look_at(self, native: Native, symbol: str, venue_id: str) -> None:
+        """The price before the subscription: the first ticker may come for another reason than a new price."""
+        with contextlib.suppress(Exception):  # without it that one ticker is told as a price, which does no harm
+            rows = await native.publicFuturesGetSettleTickers({**SETTLED, "contract": venue_id})
+            self._shown[symbol] = _price_part(rows[0])
 
     async def _watch_private(self, native: Native) -> None:
         user = str((await native.privateFuturesGetSettleAccounts(SETTLED))["user"])
@@ -314,7 +323,6 @@ class Gate(Usual):
         elif frame.get("event") == "unsubscribe":
             subscriptions.released(client, name)
         elif topic is not None:
-            self._shown.pop(topic.symbol, None)
             into.confirmed(topic)
         elif name in self._unanswered:
             self._unanswered.discard(name)
@@ -323,11 +331,15 @@ class Gate(Usual):
 
     def _ticker(self, raw: Raw, symbols: Symbols, t_ms: int, into: Readings) -> None:
         symbol = symbols.of_id(str(raw["contract"]))
-        shown = (raw["last"], raw.get("highest_bid"), raw.get("lowest_ask"), raw.get("volume_24h"))
+        shown = _price_part(raw)
         if self._shown.get(symbol) != shown:
             self._shown[symbol] = shown
             into.price(symbol, str(raw["last"]), t_ms)
         into.funding(symbol, str(raw["funding_rate"]), objects.next_funding_ms(symbols.market(symbol), t_ms), t_ms)
+
+
+def _price_part(ticker: Raw) -> tuple[Any, ...]:
+    return ticker["last"], ticker.get("highest_bid"), ticker.get("lowest_ask"), ticker.get("volume_24h")
 
 
 def _url(native: Native, *, private: bool = False) -> str:
