@@ -16,7 +16,7 @@ class RemoteError(Exception):
         self.method = method
 
 
-class ConnectFailed(Exception):  # noqa: N818 - the contract's own words, "failed to connect"
+class ConnectFailed(Exception):
     """No connection after all attempts; `code` is the last attempt's status code name."""
 
     def __init__(self, address: str, attempts: int, code: str, cause: str) -> None:

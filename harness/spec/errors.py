@@ -22,7 +22,7 @@ class SpecError(ValueError):
         return (self,)
 
 
-class SpecErrors(SpecError):  # noqa: N818 - it is several of them
+class SpecErrors(SpecError):
     """The findings of several files, the first one of each; its message is one line per file."""
 
     def __init__(self, errors: Iterable[SpecError]) -> None:
