@@ -10,11 +10,10 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, rule
 
 from harness.venue.core import instruments
 from harness.venue.core.decimals import ZERO, canonical, fixed
-from harness.venue.core.orders import Order
 from harness.venue.dialects.bitget import Bitget
 from harness.venue.dialects.bitget_views import STATUSES
 from harness.venue.dialects.dialect import Call
@@ -33,35 +32,12 @@ from suites.self.venue.bitget_workshop import (
     subscribe_to,
     talk,
 )
+from suites.self.venue.machine import SYMBOLS, AlwaysConnected, MemoryWire, act_by_control
 from suites.self.venue.workshop import Running, run
 
 pytestmark = pytest.mark.self
-SYMBOLS = ("BTCUSDT", "XRPUSDT")
 CHANNELS = ("orders", "fill", "account", "positions")
 OPEN = ("live", "partially_filled")
-
-
-class MemoryWire:
-    """A socket's TCP side that keeps what was sent."""
-
-    def __init__(self) -> None:
-        self.sent: list[Any] = []
-
-    def write(self, data: bytes) -> None:
-        while data:
-            size, start = data[1], 2
-            if size == 126:
-                size, start = int.from_bytes(data[2:4], "big"), 4
-            elif size == 127:
-                size, start = int.from_bytes(data[2:10], "big"), 10
-            self.sent.append(json.loads(data[start : start + size]))
-            data = data[start + size :]
-
-    def buffered_bytes(self) -> int:
-        return 0
-
-    def end(self, how: str) -> None:
-        raise AssertionError(f"nobody ends a socket here: {how}")
 
 
 class UserView:
@@ -92,7 +68,7 @@ class UserView:
             self.positions = {one["instId"]: Decimal(one["total"]) * signs[one["holdSide"]] for one in data}
 
 
-def made(seed: int, symbols: tuple[str, ...] = SYMBOLS) -> tuple[Venue, Bitget]:
+def made(seed: int, symbols: tuple[str, ...]) -> tuple[Venue, Bitget]:
     venue = Venue(Setup("bitget", "strict", seed, (KEY,), instruments.chosen(symbols)))
     return venue, Bitget(venue)
 
@@ -109,13 +85,12 @@ def asked(dialect: Bitget, path: str, params: dict[str, Any]) -> Any:
     return answer["data"] if answer["code"] == "00000" else answer["code"]
 
 
-class VenueMachine(RuleBasedStateMachine):
+class VenueMachine(AlwaysConnected):
     """The venue in this process: the dialect answers requests and a listener follows the private channels."""
 
     @initialize(seed=st.integers(0, 3))
     def start(self, seed: int) -> None:
-        self.venue, self.dialect = made(seed)
-        self.account = self.venue.account()
+        self.dialect = Bitget(self.begin("bitget", seed, KEY))
         self.view = UserView()
         self.connect()
 
@@ -128,15 +103,6 @@ class VenueMachine(RuleBasedStateMachine):
             *(subscribe_to(one, "default") for one in ("orders", "fill", "account", "positions")),
         ):
             self.dialect.heard(self.socket, json.dumps(frame))
-
-    def heard(self) -> None:
-        for told in self.wire.sent:
-            self.view.hear(told)
-        self.wire.sent.clear()
-
-    def open_order(self, index: int) -> Order | None:
-        orders = self.venue.exchange.book.open_orders(self.account.name)
-        return orders[index % len(orders)] if orders else None
 
     @rule(
         symbol=st.sampled_from(SYMBOLS),
@@ -178,38 +144,9 @@ class VenueMachine(RuleBasedStateMachine):
         answer = asked(self.dialect, "+/order/batch-cancel-orders", {"symbol": symbol, **PRODUCT})
         assert answer["failureList"] == []
 
-    @rule(index=st.integers(0, 50), share=st.integers(1, 4))
-    def fill(self, index: int, share: int) -> None:
-        order = self.open_order(index)
-        if order is not None:
-            steps = int(order.remaining / order.instrument.step)
-            self.venue.exchange.fill(order, max(1, steps // share) * order.instrument.step)
-
-    @rule(symbol=st.sampled_from(SYMBOLS), ticks=st.integers(-2000, 2000))
-    def jump(self, symbol: str, ticks: int) -> None:
-        market = self.venue.exchange.markets[symbol]
-        self.venue.exchange.set_price(symbol, market.last + ticks * market.instrument.tick)
-
-    @rule(symbol=st.sampled_from(SYMBOLS))
-    def move_position(self, symbol: str) -> None:
-        self.venue.exchange.move_position(self.account, symbol)
-
-    @rule()
-    def move_balance(self) -> None:
-        self.venue.exchange.move_balance(self.account)
-
-    @rule()
-    def reconnect(self) -> None:
-        """The snapshots of a new socket continue what the old one told."""
-        self.heard()
-        self.venue.hub.closed(self.socket, None)
-        self.connect()
-
-    @precondition(lambda self: hasattr(self, "venue"))
     @invariant()
     def rest_channels_and_core_agree(self) -> None:
         self.heard()
-        assert self.account.discrepancy() == 0
         (shown,) = asked(self.dialect, " /account/accounts", PRODUCT)
         assert Decimal(shown["available"]) == self.account.wallet == Decimal(self.view.wallet)
         core = {one.symbol: one.size for one in self.account.positions.values() if one.size}
@@ -293,14 +230,8 @@ async def _act(running: Running, act: str, number: int) -> None:
         await post(running, f"{MIX}/order/place-order", order)
     elif act == "market":
         await post(running, f"{MIX}/order/place-order", order | {"orderType": "market"})
-    elif act == "move":
-        await running.control.move_price("BTCUSDT", times=number)
     else:
-        found = (await running.control.state()).open_orders
-        if found and act == "fill":
-            await running.control.fill_order(found[number % len(found)].order_id)
-        elif found:
-            await running.control.cancel_order(found[number % len(found)].order_id)
+        await act_by_control(running.control, act, number)
 
 
 async def _caught_up(heard: Talk, view: UserView) -> None:

@@ -32,8 +32,10 @@ def test_watch_ticker_ohlcv_and_trades_see_every_move() -> None:
                 await subscribed(running, 3)
                 await until(lambda: tickers and candles and trades, "the snapshots")
                 serial = await running.control.serial()
-                # Slowly: ccxt keeps only the latest state between two awaits.
-                await running.control.move_price("BTCUSDT", times=20, every_s=0.02)
+                for number in range(20):  # one by one: ccxt keeps only the latest state between two awaits
+                    await running.control.move_price("BTCUSDT")
+                    for seen in (tickers, candles, trades):
+                        await longer_than(number + 1, seen)
                 sent = await running.control.ledger(serial)
                 prices = {float(row.value) for row in sent if row.stream == "prices"}
                 closes = {float(value.split(":")[1]) for value in values_of(sent, "klines")}

@@ -11,23 +11,22 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, rule
 
 from harness.venue.core import instruments
 from harness.venue.core.decimals import ZERO, canonical, fixed
-from harness.venue.core.orders import Order, Side
+from harness.venue.core.orders import Side
 from harness.venue.dialects.bybit import Bybit
 from harness.venue.dialects.bybit_ids import number_of, uuid_of
 from harness.venue.dialects.bybit_views import STATUSES
 from harness.venue.dialects.dialect import Call
 from harness.venue.venue import Setup, Venue
 from suites.self.venue.bybit_workshop import auth_of, bybit_venue, get, headers, post, subscribe_to, talk
-from suites.self.venue.test_properties import MemoryWire
+from suites.self.venue.machine import SYMBOLS, AlwaysConnected, MemoryWire, act_by_control
 from suites.self.venue.workshop import KEY, Running, run, until
 
 pytestmark = pytest.mark.self
 
-SYMBOLS = ("BTCUSDT", "XRPUSDT")
 BOOK = "orderbook.50.BTCUSDT"
 ALL = "category=linear&settleCoin=USDT"
 
@@ -66,14 +65,12 @@ def signed(position: Mapping[str, Any]) -> Decimal:
     return Decimal(position["size"]) * {"Buy": 1, "Sell": -1, "": 0}[position["side"]]
 
 
-class VenueMachine(RuleBasedStateMachine):
+class VenueMachine(AlwaysConnected):
     """The venue in this process: the dialect answers requests and a listener follows its sockets."""
 
     @initialize(seed=st.integers(0, 3), profile=st.sampled_from(["strict", "lenient"]))
     def start(self, seed: int, profile: str) -> None:
-        self.venue = Venue(Setup("bybit", profile, seed, (KEY,), instruments.chosen(SYMBOLS)))
-        self.dialect = Bybit(self.venue)
-        self.account = self.venue.account()
+        self.dialect = Bybit(self.begin("bybit", seed, KEY, profile))
         self.view = View()
         self.connect()
 
@@ -92,15 +89,6 @@ class VenueMachine(RuleBasedStateMachine):
         for frame in (auth_of(), subscribe_to(*topics)):
             self.dialect.heard(self.socket, json.dumps(frame))
         assert [one["success"] for one in self.wire.sent if "op" in one] == [True, True]
-
-    def heard(self) -> None:
-        for frame in self.wire.sent:
-            self.view.hear(frame)
-        self.wire.sent.clear()
-
-    def open_order(self, index: int) -> Order | None:
-        orders = self.venue.exchange.book.open_orders(self.account.name)
-        return orders[index % len(orders)] if orders else None
 
     @rule(
         symbol=st.sampled_from(SYMBOLS),
@@ -139,43 +127,10 @@ class VenueMachine(RuleBasedStateMachine):
     def cancel_all(self, symbol: str) -> None:
         assert self.post("/v5/order/cancel-all", symbol=symbol)["result"]["success"] == "1"
 
-    @rule(index=st.integers(0, 50), share=st.integers(1, 4))
-    def fill(self, index: int, share: int) -> None:
-        order = self.open_order(index)
-        if order is not None:
-            steps = int(order.remaining / order.instrument.step)
-            self.venue.exchange.fill(order, max(1, steps // share) * order.instrument.step)
-
-    @rule(symbol=st.sampled_from(SYMBOLS), times=st.integers(1, 3))
-    def move_price(self, symbol: str, times: int) -> None:
-        for _ in range(times):
-            self.venue.exchange.move_price(symbol)
-
-    @rule(symbol=st.sampled_from(SYMBOLS), ticks=st.integers(-2000, 2000))
-    def jump(self, symbol: str, ticks: int) -> None:
-        market = self.venue.exchange.markets[symbol]
-        self.venue.exchange.set_price(symbol, market.last + ticks * market.instrument.tick)
-
-    @rule(symbol=st.sampled_from(SYMBOLS))
-    def move_position(self, symbol: str) -> None:
-        self.venue.exchange.move_position(self.account, symbol)
-
-    @rule()
-    def move_balance(self) -> None:
-        self.venue.exchange.move_balance(self.account)
-
-    @rule()
-    def reconnect(self) -> None:
-        self.heard()
-        self.venue.hub.closed(self.socket, None)
-        self.connect()
-
-    @precondition(lambda self: hasattr(self, "venue"))
     @invariant()
     def rest_stream_and_core_agree(self) -> None:
         self.heard()
         exchange, name = self.venue.exchange, self.account.name
-        assert self.account.discrepancy() == 0
         wallet = self.get("/v5/account/wallet-balance", accountType="UNIFIED")["result"]["list"][0]
         assert Decimal(wallet["totalWalletBalance"]) == self.account.wallet
         assert self.view.wallet in ("", wallet["totalWalletBalance"])
@@ -199,7 +154,6 @@ class VenueMachine(RuleBasedStateMachine):
         shown = {"b": dict(market.levels(Side.BUY, 50)), "a": dict(market.levels(Side.SELL, 50))}
         assert self.view.book == shown
 
-    @precondition(lambda self: hasattr(self, "venue"))
     @invariant()
     def fills_add_up(self) -> None:
         rows = self.get("/v5/execution/list")["result"]["list"]
@@ -265,14 +219,8 @@ async def _act(running: Running, act: str, number: int) -> None:
         await post(running, "/v5/order/create", {**order, "orderType": "Limit", "price": price})
     elif act == "market":
         await post(running, "/v5/order/create", {**order, "orderType": "Market"})
-    elif act == "move":
-        await running.control.move_price("BTCUSDT", times=number)
     else:
-        found = (await running.control.state()).open_orders
-        if found and act == "fill":
-            await running.control.fill_order(found[number % len(found)].order_id)
-        elif found:
-            await running.control.cancel_order(found[number % len(found)].order_id)
+        await act_by_control(running.control, act, number)
 
 
 @given(ticks=st.integers(2, 10**7), steps=st.integers(1, 10**6), one=st.sampled_from(instruments.ALL))

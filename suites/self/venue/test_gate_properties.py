@@ -10,17 +10,15 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from harness.venue.core import instruments
 from harness.venue.core.decimals import canonical
 from harness.venue.core.orders import Order
 from harness.venue.dialects.dialect import Call
 from harness.venue.dialects.gate import Gate
-from harness.venue.venue import Setup, Venue
 from suites.self.venue.dialogue import subscribed
 from suites.self.venue.gate_workshop import FUTURES, KEY, UID, ask, gate_venue, headers, private, public, talk
-from suites.self.venue.test_properties import MemoryWire
+from suites.self.venue.machine import MemoryWire, SometimesConnected
 from suites.self.venue.workshop import run, until
 
 pytestmark = pytest.mark.self
@@ -59,14 +57,12 @@ class PrivateView:
         return {name: size for name, size in self.positions.items() if size}
 
 
-class GateMachine(RuleBasedStateMachine):
+class GateMachine(SometimesConnected):
     """The venue in this process: the dialect answers signed requests, and a listener follows the private channels."""
 
     @initialize(seed=st.integers(0, 3))
     def start(self, seed: int) -> None:
-        self.venue = Venue(Setup("gate", "strict", seed, (KEY,), instruments.chosen(tuple(SYMBOLS.values()))))
-        self.dialect = Gate(self.venue)
-        self.account = self.venue.account()
+        self.dialect = Gate(self.begin("gate", seed, KEY))
         self.view = PrivateView()
         self.connected = False
         self.connect()
@@ -78,15 +74,6 @@ class GateMachine(RuleBasedStateMachine):
         answer = json.loads(reply.body)
         assert (reply.status < 300) == ("label" not in answer), answer
         return answer
-
-    def hear(self) -> None:
-        for frame in self.wire.sent:
-            self.view.hear(frame)
-        self.wire.sent.clear()
-
-    def open_order(self, index: int) -> Order | None:
-        orders = self.venue.exchange.book.open_orders(self.account.name)
-        return orders[index % len(orders)] if orders else None
 
     @precondition(lambda self: not self.connected)
     @rule()
@@ -104,13 +91,6 @@ class GateMachine(RuleBasedStateMachine):
         self.view.positions = {item["contract"]: item["size"] for item in self.call("GET", "positions")}
         self.view.balance = self.call("GET", "accounts")["total"]
         self.connected = True
-
-    @precondition(lambda self: self.connected)
-    @rule()
-    def disconnect(self) -> None:
-        self.hear()
-        self.venue.hub.closed(self.socket, 1006)
-        self.connected = False
 
     @rule(
         contract=st.sampled_from(sorted(SYMBOLS)),
@@ -144,26 +124,6 @@ class GateMachine(RuleBasedStateMachine):
         self.call("DELETE", "orders", contract=contract)
         assert self.venue.exchange.book.open_orders(self.account.name, SYMBOLS[contract]) == []
 
-    @rule(index=st.integers(0, 20), part=st.integers(1, 4))
-    def fill(self, index: int, part: int) -> None:
-        order = self.open_order(index)
-        if order is not None:
-            step = order.instrument.step
-            self.venue.exchange.fill(order, max(step, order.remaining / part // step * step))
-
-    @rule(symbol=st.sampled_from(sorted(SYMBOLS.values())), steps=st.integers(1, 5))
-    def move(self, symbol: str, steps: int) -> None:
-        for _ in range(steps):
-            self.venue.exchange.move_price(symbol)
-
-    @rule(symbol=st.sampled_from(sorted(SYMBOLS.values())))
-    def move_position(self, symbol: str) -> None:
-        self.venue.exchange.move_position(self.account, symbol)
-
-    @rule()
-    def deposit(self) -> None:
-        self.venue.exchange.move_balance(self.account)
-
     @invariant()
     def views_are_equal(self) -> None:
         exchange = self.venue.exchange
@@ -180,16 +140,10 @@ class GateMachine(RuleBasedStateMachine):
         assert balance["total"] == canonical(self.account.wallet)
         assert balance["available"] == canonical(exchange.available(self.account))
         if self.connected:
-            self.hear()
+            self.heard()
             assert self.view.orders == orders
             assert self.view.held == positions
             assert self.view.balance == canonical(self.account.wallet)
-
-    @invariant()
-    def nothing_is_lost(self) -> None:
-        assert not self.account.discrepancy()
-        serials = [row.serial for row in self.venue.exchange.ledger.since(0)]
-        assert sorted(set(serials)) == list(range(1, self.venue.exchange.ledger.serial + 1))
 
 
 GateMachine.TestCase.settings = settings(
@@ -224,7 +178,7 @@ def test_every_decimal_survives_the_round_trip(ticks: int, size: int, client_id:
     keys = {row.key for row in local.venue.exchange.ledger.since(0) if row.stream == "orders"}
     assert keys == {str(placed["id"])} | ({client_id, text} if client_id else set())
     if order.status.is_open:
-        local.hear()
+        local.heard()
         assert local.view.orders[placed["id"]] == ("open", size)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,10 @@ from suites.self.venue.gate_workshop import CONTRACT, UID, gate_client, gate_ven
 from suites.self.venue.workshop import BTC, run, until
 
 pytestmark = pytest.mark.self
+
+
+def told(seen: list[Any], count: int) -> bool:
+    return len(seen) >= count
 
 
 def test_public_watches_see_every_move() -> None:
@@ -26,8 +31,10 @@ def test_public_watches_see_every_move() -> None:
             ) as (tickers, candles, trades, quotes):
                 await subscribed(running, 4)
                 serial = await running.control.serial()
-                # Slowly: ccxt keeps only the latest state between two awaits.
-                await running.control.move_price("BTCUSDT", times=20, every_s=0.02)
+                for number in range(1, 21):  # one by one: ccxt keeps only the latest state between two awaits
+                    await running.control.move_price("BTCUSDT")
+                    for seen in (tickers, candles, trades, quotes):
+                        await until(functools.partial(told, seen, number), f"update {number}")
                 await until(lambda: len(tickers) == len(quotes) == 20, "20 tickers and quotes")
                 await until(lambda: len(candles) >= 20, "20 candles")
                 await until(lambda: len(trades) >= 20, "20 trades")

@@ -10,17 +10,14 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from harness.venue.core import instruments
 from harness.venue.core.decimals import canonical
-from harness.venue.core.orders import Order
 from harness.venue.dialects.dialect import Call
 from harness.venue.dialects.okx import Okx
-from harness.venue.venue import Setup, Venue
 from suites.self.venue.dialogue import subscribed
+from suites.self.venue.machine import MemoryWire, SometimesConnected
 from suites.self.venue.okx_workshop import KEY, ask, headers, login_of, okx_venue, talk
-from suites.self.venue.test_properties import MemoryWire
 from suites.self.venue.workshop import run, until
 
 pytestmark = pytest.mark.self
@@ -59,14 +56,12 @@ class PrivateView:
         return {name: pos for name, pos in self.positions.items() if pos != "0"}
 
 
-class OkxMachine(RuleBasedStateMachine):
+class OkxMachine(SometimesConnected):
     """The venue in this process: the dialect answers signed requests, and a listener follows the private channels."""
 
     @initialize(seed=st.integers(0, 3))
     def start(self, seed: int) -> None:
-        self.venue = Venue(Setup("okx", "strict", seed, (KEY,), instruments.chosen(tuple(SYMBOLS.values()))))
-        self.dialect = Okx(self.venue)
-        self.account = self.venue.account()
+        self.dialect = Okx(self.begin("okx", seed, KEY))
         self.view = PrivateView()
         self.connected = False
         self.connect()
@@ -84,15 +79,6 @@ class OkxMachine(RuleBasedStateMachine):
         assert answer["code"] == "0", answer
         return list(answer["data"])
 
-    def hear(self) -> None:
-        for frame in self.wire.sent:
-            self.view.hear(frame)
-        self.wire.sent.clear()
-
-    def open_order(self, index: int) -> Order | None:
-        orders = self.venue.exchange.book.open_orders(self.account.name)
-        return orders[index % len(orders)] if orders else None
-
     @precondition(lambda self: not self.connected)
     @rule()
     def connect(self) -> None:
@@ -108,13 +94,6 @@ class OkxMachine(RuleBasedStateMachine):
             for item in self.get(f"/api/v5/trade/{path}"):
                 self.view.orders[item["ordId"]] = (item["state"], item["accFillSz"])
         self.connected = True
-
-    @precondition(lambda self: self.connected)
-    @rule()
-    def disconnect(self) -> None:
-        self.hear()
-        self.venue.hub.closed(self.socket, 1006)
-        self.connected = False
 
     @rule(
         inst_id=st.sampled_from(sorted(SYMBOLS)),
@@ -146,26 +125,6 @@ class OkxMachine(RuleBasedStateMachine):
             again = self.call("POST", CANCEL, instId=inst_id, ordId=str(order.order_id))
             assert (again["code"], again["data"][0]["sCode"]) == ("1", "51401")
 
-    @rule(index=st.integers(0, 20), part=st.integers(1, 4))
-    def fill(self, index: int, part: int) -> None:
-        order = self.open_order(index)
-        if order is not None:
-            step = order.instrument.step
-            self.venue.exchange.fill(order, max(step, order.remaining / part // step * step))
-
-    @rule(symbol=st.sampled_from(sorted(SYMBOLS.values())), steps=st.integers(1, 5))
-    def move(self, symbol: str, steps: int) -> None:
-        for _ in range(steps):
-            self.venue.exchange.move_price(symbol)
-
-    @rule(symbol=st.sampled_from(sorted(SYMBOLS.values())))
-    def move_position(self, symbol: str) -> None:
-        self.venue.exchange.move_position(self.account, symbol)
-
-    @rule()
-    def deposit(self) -> None:
-        self.venue.exchange.move_balance(self.account)
-
     @invariant()
     def views_are_equal(self) -> None:
         book = self.venue.exchange.book
@@ -185,16 +144,10 @@ class OkxMachine(RuleBasedStateMachine):
         assert balance["details"][0]["cashBal"] == canonical(self.account.wallet)
         assert balance["details"][0]["availEq"] == canonical(self.venue.exchange.available(self.account))
         if self.connected:
-            self.hear()
+            self.heard()
             assert self.view.orders == orders
             assert self.view.held == positions
             assert self.view.cash == canonical(self.account.wallet)
-
-    @invariant()
-    def nothing_is_lost(self) -> None:
-        assert not self.account.discrepancy()
-        serials = [row.serial for row in self.venue.exchange.ledger.since(0)]
-        assert sorted(set(serials)) == list(range(1, self.venue.exchange.ledger.serial + 1))
 
 
 OkxMachine.TestCase.settings = settings(
@@ -223,7 +176,7 @@ def test_every_decimal_survives_the_round_trip(ticks: int, contracts: int, clien
     order = local.venue.exchange.book.by_id("main", int(shown["ordId"]))
     assert order is not None
     assert (order.ticket.price, order.ticket.qty) == (Decimal(price), contracts * instrument.step)
-    local.hear()
+    local.heard()
     assert local.view.orders[shown["ordId"]] == ("live", "0")
 
 

@@ -10,43 +10,18 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, rule
 
 from harness.venue.core import instruments
 from harness.venue.core.decimals import ZERO, canonical, fixed, parse
-from harness.venue.core.orders import Order, Side
 from harness.venue.core.refusal import Refused
 from harness.venue.dialects.binance import Binance
 from harness.venue.dialects.dialect import Call
 from harness.venue.venue import Setup, Venue
+from suites.self.venue.machine import SYMBOLS, AlwaysConnected, MemoryWire, act_by_control
 from suites.self.venue.workshop import KEY, Running, ask_signed, listen_key, listener, run, signed, until, venue
 
 pytestmark = pytest.mark.self
-
-SYMBOLS = ("BTCUSDT", "XRPUSDT")
-
-
-class MemoryWire:
-    """A socket's TCP side that keeps what was sent."""
-
-    def __init__(self) -> None:
-        self.sent: list[Any] = []
-
-    def write(self, data: bytes) -> None:
-        while data:
-            size, start = data[1], 2
-            if size == 126:
-                size, start = int.from_bytes(data[2:4], "big"), 4
-            elif size == 127:
-                size, start = int.from_bytes(data[2:10], "big"), 10
-            self.sent.append(json.loads(data[start : start + size]))
-            data = data[start + size :]
-
-    def buffered_bytes(self) -> int:
-        return 0
-
-    def end(self, how: str) -> None:
-        raise AssertionError(f"nobody ends a socket here: {how}")
 
 
 class UserView:
@@ -65,14 +40,12 @@ class UserView:
             self.positions.update({one["s"]: one["pa"] for one in event["a"]["P"]})
 
 
-class VenueMachine(RuleBasedStateMachine):
+class VenueMachine(AlwaysConnected):
     """The venue in this process: the dialect answers requests and a listener follows the user stream."""
 
     @initialize(seed=st.integers(0, 3))
     def start(self, seed: int) -> None:
-        self.venue = Venue(Setup("binance", "strict", seed, (KEY,), instruments.chosen(SYMBOLS)))
-        self.dialect = Binance(self.venue)
-        self.account = self.venue.account()
+        self.dialect = Binance(self.begin("binance", seed, KEY))
         self.view = UserView()
         self.connect()
 
@@ -87,15 +60,6 @@ class VenueMachine(RuleBasedStateMachine):
             self.dialect.answer(Call("POST", "/fapi/v1/listenKey", "", b"", {"X-MBX-APIKEY": KEY.key})).body
         )
         self.dialect.opened(self.socket, f"/{key['listenKey']}", "")
-
-    def heard(self) -> None:
-        for event in self.wire.sent:
-            self.view.hear(event)
-        self.wire.sent.clear()
-
-    def open_order(self, index: int) -> Order | None:
-        orders = self.venue.exchange.book.open_orders(self.account.name)
-        return orders[index % len(orders)] if orders else None
 
     @rule(
         symbol=st.sampled_from(SYMBOLS),
@@ -135,64 +99,6 @@ class VenueMachine(RuleBasedStateMachine):
     def cancel_all(self, symbol: str) -> None:
         assert self.call("DELETE", "/fapi/v1/allOpenOrders", symbol=symbol)["code"] == 200
 
-    @rule(index=st.integers(0, 50), share=st.integers(1, 4))
-    def fill(self, index: int, share: int) -> None:
-        order = self.open_order(index)
-        if order is not None:
-            steps = int(order.remaining / order.instrument.step)
-            self.venue.exchange.fill(order, max(1, steps // share) * order.instrument.step)
-
-    @rule(symbol=st.sampled_from(SYMBOLS), times=st.integers(1, 5))
-    def move_price(self, symbol: str, times: int) -> None:
-        for _ in range(times):
-            self.venue.exchange.move_price(symbol)
-
-    @rule(symbol=st.sampled_from(SYMBOLS), ticks=st.integers(-2000, 2000))
-    def jump(self, symbol: str, ticks: int) -> None:
-        market = self.venue.exchange.markets[symbol]
-        self.venue.exchange.set_price(symbol, market.last + ticks * market.instrument.tick)
-
-    @rule(symbol=st.sampled_from(SYMBOLS))
-    def move_position(self, symbol: str) -> None:
-        self.venue.exchange.move_position(self.account, symbol)
-
-    @rule()
-    def move_balance(self) -> None:
-        self.venue.exchange.move_balance(self.account)
-
-    @rule()
-    def reconnect(self) -> None:
-        """What was missed meanwhile is read by REST, as a client would."""
-        self.heard()
-        self.venue.hub.closed(self.socket, None)
-        self.connect()
-
-    @precondition(lambda self: hasattr(self, "venue"))
-    @invariant()
-    def the_books_balance(self) -> None:
-        exchange = self.venue.exchange
-        assert self.account.discrepancy() == 0
-        orders = exchange.book.all_orders(self.account.name)
-        assert self.account.reserved == sum((one.reserved for one in orders), ZERO)
-        for one in orders:
-            assert ZERO <= one.executed <= one.ticket.qty
-            assert one.executed == sum((fill.qty for fill in one.fills), ZERO)
-            assert one.status.is_open == (one in exchange.book.open_orders(self.account.name))
-        for market in exchange.markets.values():
-            for side in Side:
-                resting = list(market.side(side))
-                assert all(one.status.is_open for one in resting)
-                prices = [one.ticket.price * -side.sign for one in resting]
-                assert prices == sorted(prices)
-
-    @precondition(lambda self: hasattr(self, "venue"))
-    @invariant()
-    def serials_have_no_gap(self) -> None:
-        ledger = self.venue.exchange.ledger
-        rows = ledger.since(0)
-        assert sorted({row.serial for row in rows}) == list(range(1, ledger.serial + 1))
-
-    @precondition(lambda self: hasattr(self, "venue"))
     @invariant()
     def rest_stream_and_core_agree(self) -> None:
         self.heard()
@@ -265,14 +171,8 @@ async def _act(running: Running, act: str, number: int) -> None:
         await ask_signed(running, "POST", "/fapi/v1/order", **order, type="LIMIT", timeInForce="GTC", price=price)
     elif act == "market":
         await ask_signed(running, "POST", "/fapi/v1/order", **order, type="MARKET")
-    elif act == "move":
-        await running.control.move_price("BTCUSDT", times=number)
     else:
-        found = (await running.control.state()).open_orders
-        if found and act == "fill":
-            await running.control.fill_order(found[number % len(found)].order_id)
-        elif found:
-            await running.control.cancel_order(found[number % len(found)].order_id)
+        await act_by_control(running.control, act, number)
 
 
 async def _caught_up(running: Running, heard: Any, view: UserView) -> None:
