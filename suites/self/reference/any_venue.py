@@ -110,6 +110,8 @@ def check_subscribing_while_all_moves(venue: Venue, connector: Connector) -> Non
     mover.start()
     try:
         for _ in range(2):
+            # Each time over a new socket, which begins with a new snapshot.
+            assert connector.settles("venue_sockets", 0) == 0
             with following(connector, ACCOUNT, ONE_POSITION) as (account, positions):
                 account.has(20)
                 positions.has(20)
@@ -117,7 +119,6 @@ def check_subscribing_while_all_moves(venue: Venue, connector: Connector) -> Non
             assert_no_gap(heard, venue.ledger(first, "account"))
             own = [one for one in venue.ledger(first, "positions") if any(symbol == BTC for symbol, _ in one)]
             assert_no_gap([(one.symbol, spelled(one.size.value)) for one in positions.messages], own)
-            assert connector.settles("venue_sockets", 0) == 0
     finally:
         stop.set()
         mover.join()

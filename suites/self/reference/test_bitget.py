@@ -94,6 +94,7 @@ def test_subscribing_while_all_moves(venue: Venue, bitget: Connector) -> None:
 
 
 def test_prices_and_funding_share_a_channel_and_either_may_go(venue: Venue, bitget: Connector) -> None:
+    assert bitget.settles("venue_sockets", 0) == 0
     with streams.following(bitget, streams.PRICE) as (prices,):
         with streams.following(bitget, streams.FUNDING) as (funding,):
             venue.do(lambda control: control.move_funding(checks.BTC))
@@ -102,7 +103,6 @@ def test_prices_and_funding_share_a_channel_and_either_may_go(venue: Venue, bitg
         first = venue.do(lambda control: control.serial())
         venue.do(lambda control: control.move_price(checks.BTC, times=3))
         streams.check_prices(venue, first, prices, checks.BTC)
-    assert bitget.settles("venue_sockets", 0) == 0
 
 
 def test_one_socket_an_endpoint_and_nothing_is_left_behind(venue: Venue, bitget: Connector) -> None:

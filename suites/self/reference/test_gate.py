@@ -113,6 +113,7 @@ def test_subscribing_while_all_moves(venue: Venue, gate: Connector) -> None:
 
 
 def test_prices_and_funding_share_a_channel_and_either_may_go(venue: Venue, gate: Connector) -> None:
+    assert gate.settles("venue_sockets", 0) == 0
     with streams.following(gate, streams.PRICE) as (prices,):
         with streams.following(gate, streams.FUNDING) as (funding,):
             venue.do(lambda control: control.move_funding(checks.BTC))
@@ -121,7 +122,6 @@ def test_prices_and_funding_share_a_channel_and_either_may_go(venue: Venue, gate
         first = venue.do(lambda control: control.serial())
         venue.do(lambda control: control.move_price(checks.BTC, times=3))
         streams.check_prices(venue, first, prices, checks.BTC)
-    assert gate.settles("venue_sockets", 0) == 0
 
 
 def test_one_socket_an_endpoint_and_nothing_is_left_behind(venue: Venue, gate: Connector) -> None:
