@@ -131,7 +131,7 @@ def check_rounds_leave_nothing(connector: Connector) -> None:
         turn()
     assert connector.settles("venue_sockets", 0) == 0
     assert connector.settles("runtime_units", baseline["runtime_units"]) == baseline["runtime_units"]
-    assert connector.settles("descriptors", baseline["descriptors"], 10) == baseline["descriptors"]
+    assert connector.settles("descriptors", baseline["descriptors"], 10) <= baseline["descriptors"]
     assert connector.look()["venue_subscriptions"] == 0
 
 
