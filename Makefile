@@ -19,7 +19,8 @@ $(STAMP): pyproject.toml .ci/requirements.lock
 	@touch $@
 
 run: setup
-	$(BIN)/python -m pytest -m integration $(RUN)
+	@$(BIN)/python -m pytest -m integration $(RUN); code=$$?; \
+	  echo "report: $$(ls -t reports/*/report.html 2>/dev/null | head -n 1)"; exit $$code
 
 lint: setup
 	$(BIN)/ruff check .
