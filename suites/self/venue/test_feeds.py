@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from suites.self.venue.workshop import listener, run, until, venue
+from suites.self.venue.workshop import inside_a_minute, listener, run, until, venue
 
 pytestmark = pytest.mark.self
 
@@ -19,6 +19,7 @@ def test_a_feed_keeps_its_total_rate_and_stops() -> None:
     async def body() -> None:
         async with venue() as running, listener(running, "/btcusdt@bookTicker") as heard:
             control = running.control
+            await inside_a_minute(5.0)
             first = await control.serial()
             await control.start_feed(["BTCUSDT", "ETHUSDT"], per_s=400)
             await asyncio.sleep(1.0)

@@ -10,7 +10,7 @@ import pytest
 
 from suites.self.venue.dialogue import coins, subscribed, values_of, watching
 from suites.self.venue.gate_workshop import CONTRACT, UID, gate_client, gate_venue, private, talk
-from suites.self.venue.workshop import BTC, run, until
+from suites.self.venue.workshop import BTC, inside_a_minute, run, until
 
 pytestmark = pytest.mark.self
 
@@ -30,6 +30,7 @@ def test_public_watches_see_every_move() -> None:
                 lambda: client.watch_bids_asks([BTC]),
             ) as (tickers, candles, trades, quotes):
                 await subscribed(running, 4)
+                await inside_a_minute(10.0)
                 serial = await running.control.serial()
                 for number in range(1, 21):  # one by one: ccxt keeps only the latest state between two awaits
                     await running.control.move_price("BTCUSDT")

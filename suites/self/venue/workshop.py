@@ -135,6 +135,13 @@ async def ask_signed(running: Running, method: str, path: str, **params: Any) ->
     return await ask(running, method, path, signed(params))
 
 
+async def inside_a_minute(needed_s: float) -> None:
+    """Wait for the next full minute if this one is over too soon: a closing candle is an update of its own."""
+    left_s = 60 - time.time() % 60
+    if left_s < needed_s:
+        await asyncio.sleep(left_s + 0.2)
+
+
 async def until(condition: Callable[[], Any], what: str) -> None:
     """Wait for a condition, sync or async."""
     end_s = time.monotonic() + LIMIT_S
