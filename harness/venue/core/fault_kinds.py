@@ -77,7 +77,7 @@ HOWS: dict[FaultKind, tuple[str, ...]] = {
     FaultKind.EOF_AFTER_ACCEPT: ("close", "reset"),
     FaultKind.EXPIRE_LISTEN_KEY: ("event", "no_event"),
     FaultKind.BATCH_ITEMS: ("partly_failed", "one_more", "one_less", "reordered"),
-    FaultKind.FIELD_FORM: ("number", "string", "fraction", "whole", "other_id", "success_code"),
+    FaultKind.FIELD_FORM: ("number", "string", "fraction", "whole", "other_id"),
     FaultKind.LENIENT_ROW: ("on", "off"),
 }
 """Variants of a kind, the default first (native_error has none by default); a kind that is not listed has none."""

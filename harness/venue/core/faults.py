@@ -77,7 +77,7 @@ class Knob:
             raise ValueError(f"fault {self.kind}: times must not be negative")
         if self.kind is FaultKind.NATIVE_ERROR and not (self.code or self.how):
             raise ValueError("fault native_error: say which code, or which reason as how, for example how='rate limit'")
-        if self.kind is FaultKind.FIELD_FORM and not self.message and self.how not in ("other_id", "success_code"):
+        if self.kind is FaultKind.FIELD_FORM and not self.message and self.how != "other_id":
             raise ValueError("fault field_form: say which field as message, for example message='orderId'")
         if self.kind is FaultKind.BURST and not 2 <= self.events <= MAX_BURST:
             raise ValueError(f"fault burst: events must be between 2 and {MAX_BURST}, not {self.events}")

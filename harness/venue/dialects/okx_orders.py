@@ -7,8 +7,7 @@ from typing import Any
 
 from harness.venue.core.account import Account, Position
 from harness.venue.core.decimals import ZERO
-from harness.venue.core.disturbances import batch_fault, batch_rows, item_fails
-from harness.venue.core.faults import FaultKind
+from harness.venue.core.disturbances import batch_fault, batch_rows, item_fails, other_refusal_form
 from harness.venue.core.orders import Force, Kind, Order, Side, Status, Ticket
 from harness.venue.core.refusal import Reason, Refused
 from harness.venue.dialects import okx_views as views
@@ -101,7 +100,7 @@ class OrderCalls:
     def _outcome(self, rows: list[dict[str, str]]) -> Outcome:
         """The envelope's code says how many items succeeded, unless a fault says success."""
         refused = sum(one["sCode"] != "0" for one in rows)
-        if refused and self._venue.faults.fires_here(FaultKind.FIELD_FORM, ("success_code",)) is not None:
+        if refused and other_refusal_form(self._venue.faults):
             return Outcome(rows)
         if refused < len(rows):
             return Outcome(rows, 2, "Bulk operation partially succeeded.") if refused else Outcome(rows)

@@ -55,7 +55,7 @@ def test_more_orders_than_a_page_and_a_batch(venue: Venue, calls: Any) -> None:
 
 def test_refusals(venue: Venue, calls: Any) -> None:
     checks.check_refusals(calls)
-    with checks.faulty(venue, "field_form", how="success_code"):
+    with checks.faulty(venue, "refusal_form"):
         too_much = checks.limit(quantity=Wire(value="900"))
         assert checks.refusal(lambda: calls.PlaceOrder(too_much)) == "RESOURCE_EXHAUSTED"
         unknown = rpc.CancelOrderRequest(symbol=checks.BTC, order_id=12)

@@ -235,7 +235,7 @@ def test_knobs_on_login_subscription_signature_and_batches() -> None:
                     _, answer = await ask(running, "POST", batch, named)
                     assert [row["clOrdId"][-1] for row in answer["data"]] == [str(at) for at in wanted]
             refused = {**ORDER, "sz": "900000"}
-            async with control.faulty("field_form", how="success_code"):
+            async with control.faulty("refusal_form"):
                 _, answer = await ask(running, "POST", "/api/v5/trade/order", refused)
                 assert (answer["code"], answer["data"][0]["sCode"]) == ("0", "51008")
             async with control.faulty("eof_after_accept", path="/api/v5/trade/order"):
