@@ -23,7 +23,7 @@ from harness.verdict.verdict import Doubt
 LAG_SHARE = 0.5
 """An instrument later than this share of a limit in milliseconds is worth a doubt."""
 CPU_WAIT = "connector.cpu_wait"
-STARVED_SHARE = 0.1
+STARVED_SHARE = 0.4
 """A service that had to wait for a CPU for more than this share of a window says nothing about its own speed there."""
 GAP_S = 2.0
 GAP_PERIODS = 10.0

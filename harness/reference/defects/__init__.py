@@ -8,6 +8,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from harness.reference.defects import (
+    blocking_broadcast,
     doubled_update,
     dropped_update,
     early_port,
@@ -17,6 +18,6 @@ from harness.reference.defects import (
 
 DEFECTS: dict[str, ModuleType] = {
     module.__name__.rpartition(".")[2]: module
-    for module in (doubled_update, dropped_update, early_port, ignored_filter, leaked_task)
+    for module in (blocking_broadcast, doubled_update, dropped_update, early_port, ignored_filter, leaked_task)
 }
 """Name -> module with `CATCHES`, the (case, criterion) pairs that must fail, and `apply()`."""

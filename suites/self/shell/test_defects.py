@@ -16,6 +16,7 @@ pytestmark = pytest.mark.self
 TEST_OF = {
     "3.1.1": "account_stream_subscription",
     "3.1.2": "position_stream_filters",
+    "3.2.1": "broadcast_with_a_stalled",
     "3.2.4": "bad_credentials",
 }
 
