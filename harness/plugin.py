@@ -171,10 +171,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     return True
 
 
-def pytest_keyboard_interrupt(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-    """What was recorded so far stays; pytest_sessionfinish closes the run as interrupted."""
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Close the run and write its report."""
@@ -197,9 +193,3 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 def _bound(item: pytest.Item) -> BoundCase | None:
     bound = getattr(getattr(item, "function", None), "bound", None)
     return bound if isinstance(bound, BoundCase) else None
-
-
-@pytest.fixture
-def nfr_options(pytestconfig: pytest.Config) -> Options:
-    """The options of this run, for tests of the harness itself."""
-    return pytestconfig.stash[_SESSION].options

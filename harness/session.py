@@ -303,6 +303,3 @@ def _log_traceback(folder: RunFolder, case: Case, broken: BaseException) -> None
     logging.getLogger("harness").error("case %s: %s", case.id, text)
     with folder.log_path("harness").open("a", encoding="utf-8") as log:
         log.write(f"case {case.id}\n{text}\n")
-
-
-__all__ = ["CaseMissed", "HarnessBroken", "NfrSession", "Options", "judge_recorded"]

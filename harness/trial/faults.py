@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from harness.client.follower import Follower
 from harness.evidence.clock import monotonic_s, now_ns
@@ -72,17 +71,9 @@ async def end_streams(trial: Trial, connector: Connector, venue: VenueControl, p
         trial.mark("fault.heal", kind=f"end-streams-by-{kind}", subject="subscriber")
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """A client that went away: how, and when the connector was seen to have let go of its connection."""
-
-    kind: str
-    noticed: bool
-
-
 async def lose_client(
     trial: Trial, connector: Connector, follower: Follower, path: Path, kind: str, limit_s: float
-) -> Loss:
+) -> None:
     """Make a running client vanish without closing; marks fault.begin, fault.bit and client.noticed.
 
     kind: killed (SIGKILL of its process), reset (RST on its connection), blackholed (silence). Noticed
@@ -105,10 +96,10 @@ async def lose_client(
     else:
         raise ValueError(f"no way to lose a client is called {kind!r}: killed, reset, blackholed")
     trial.mark("fault.bit", earliest_ns=before_ns, kind=kind, subject="client")
-    return await _noticed(trial, connector, ports, kind, limit_s)
+    await _noticed(trial, connector, ports, kind, limit_s)
 
 
-async def _noticed(trial: Trial, connector: Connector, ports: tuple[int, ...], kind: str, limit_s: float) -> Loss:
+async def _noticed(trial: Trial, connector: Connector, ports: tuple[int, ...], kind: str, limit_s: float) -> None:
     end_s, not_yet_ns = monotonic_s() + limit_s, now_ns()
     while monotonic_s() < end_s:
         looked_ns = now_ns()
@@ -120,10 +111,9 @@ async def _noticed(trial: Trial, connector: Connector, ports: tuple[int, ...], k
                 subject="client.noticed",
                 detail="the connector's descriptors cannot be read from here: nobody sees when it closes a connection",
             )
-            return Loss(kind, noticed=False)
+            return
         if not any(states):
             trial.mark("client.noticed", t_ns=looked_ns, earliest_ns=not_yet_ns, kind=kind)
-            return Loss(kind, noticed=True)
+            return
         not_yet_ns = looked_ns
         await asyncio.sleep(POLL_S)
-    return Loss(kind, noticed=False)

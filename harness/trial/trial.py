@@ -46,11 +46,9 @@ class Followed:
     """Updates after this one are owed."""
     first_received_ns: int = 0
     last_received_ns: int = 0
-    callbacks: int = 0
 
     def called(self, update: object) -> None:
-        """The subscription's callback: what a client of the connector would act upon."""
-        self.callbacks += 1
+        """The subscription's callback, what a client would act upon: the subscription counts those after a cancel."""
 
     def heard(self, message: Message) -> None:
         """A message of the subscription."""
