@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 
-from harness.client.subscription import Subscription
+from harness.trial.followed import Followable
 from harness.venue.control import VenueControl
 
 DEFAULT_SYMBOL = "BTCUSDT"
 
 
-async def nudge(venue: VenueControl, subscriptions: Iterable[Subscription]) -> None:
+async def nudge(venue: VenueControl, subscriptions: Iterable[Followable]) -> None:
     """One update for each (stream, symbol) that the subscriptions listen to."""
     wanted: dict[str, set[str]] = {}
     for subscription in subscriptions:

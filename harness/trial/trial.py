@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from harness.client.subscription import Subscription
 from harness.evidence.clock import monotonic_s, now_ns
 from harness.evidence.evidence import Evidence
 from harness.evidence.records import VENUE, Fact, Mark, Message, Record
+from harness.trial.followed import Followable, Followed
 from harness.trial.nudge import nudge
 from harness.trial.oracle import LedgerTail, Update
 from harness.venue.control import LedgerRow, VenueControl
@@ -34,44 +33,6 @@ class Cadences(Protocol):
     def polled_s(self, stream: str) -> float:
         """Period in seconds at which the target polls this stream; 0 when it is pushed."""
         ...
-
-
-@dataclass(eq=False)
-class Followed:
-    """A subscription and what it has delivered so far, by key and value."""
-
-    subscription: Subscription
-    seen: set[tuple[str, str]] = field(default_factory=set)
-    live_serial: int = 0
-    """Updates after this one are owed."""
-    first_received_ns: int = 0
-    last_received_ns: int = 0
-
-    def called(self, update: object) -> None:
-        """The subscription's callback, what a client would act upon: the subscription counts those after a cancel."""
-
-    def heard(self, message: Message) -> None:
-        """A message of the subscription."""
-        self.seen.add((message.key, message.value))
-        self.first_received_ns = self.first_received_ns or message.received_ns
-        self.last_received_ns = message.received_ns
-
-    def has(self, update: Update) -> bool:
-        """Whether this update arrived, in any of its spellings."""
-        return update.stream == self.subscription.stream and not self.seen.isdisjoint(update.spellings)
-
-    def has_all(self, wanted: Iterable[Update]) -> bool:
-        """Whether each of the updates that are owed to this subscription arrived."""
-        return all(self.has(update) for update in wanted if self.is_owed(update))
-
-    def is_owed(self, update: Update) -> bool:
-        """Whether it is on this stream, about its symbols, and later than when the subscription was live."""
-        symbols = self.subscription.keys
-        return (
-            update.stream == self.subscription.stream
-            and update.serial > self.live_serial
-            and (not symbols or not update.keys.isdisjoint(symbols))
-        )
 
 
 class Trial:
@@ -142,7 +103,7 @@ class Trial:
 
     # -- following streams ----------------------------------------------------------------------
 
-    async def follow(self, *subscriptions: Subscription, limit_s: float = LIVE_LIMIT_S) -> None:
+    async def follow(self, *subscriptions: Followable, limit_s: float = LIVE_LIMIT_S) -> None:
         """Start the subscriptions and make the venue move until each of them has delivered such a move.
 
         Only from then on is every update owed: the contract does not tell a client when its
@@ -156,7 +117,7 @@ class Trial:
             fresh.append(followed)
         await self._until_live(fresh, limit_s)
 
-    async def resume(self, *subscriptions: Subscription, limit_s: float = 3 * LIVE_LIMIT_S) -> None:
+    async def resume(self, *subscriptions: Followable, limit_s: float = 3 * LIVE_LIMIT_S) -> None:
         """After an outage: wait until each subscription delivers again; marks data.flowing for each."""
         again = [self._followed[one.client, one.stream] for one in subscriptions]
         asked_ns = now_ns()
@@ -268,7 +229,7 @@ class Trial:
                     self._append(record)
         await self._pull()
 
-    def watch_subscriptions(self, *subscriptions: Subscription) -> None:
+    def watch_subscriptions(self, *subscriptions: Followable) -> None:
         """From now to the end: the most and the fewest calls any one has open; facts subscriptions.live.max, .min."""
 
         async def watch() -> None:
