@@ -11,8 +11,8 @@ import grpc
 from google.protobuf.message import Message
 
 from harness.reference.connector.backends.backend import STREAMS, Backend, Topic
-from harness.reference.connector.log import Log
 from harness.reference.connector.refusal import Refusal, unavailable
+from harness.reference.log import Log
 
 CUT_OFF_GRACE_S = 10.0
 """How long a reader that was cut off may take to fetch its status before its stream is reset."""

@@ -6,7 +6,7 @@ import asyncio
 
 from harness.reference.connector.backends.backend import Backend
 from harness.reference.connector.health import Health
-from harness.reference.connector.log import Log
+from harness.reference.log import Log
 
 PERIOD_S = 2.0
 LIMIT_S = 2.0

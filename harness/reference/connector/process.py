@@ -19,12 +19,12 @@ from harness.reference.connector.backends import Backend, open_backend
 from harness.reference.connector.calls import Calls
 from harness.reference.connector.health import Health
 from harness.reference.connector.hub import Hub
-from harness.reference.connector.log import LibraryLines, Log
 from harness.reference.connector.probe import watch_venue
 from harness.reference.connector.refusal import CredentialsRefused, unavailable
 from harness.reference.connector.rpcs import exchange_rpcs
 from harness.reference.connector.settings import Settings, SettingsRefused, read_settings
 from harness.reference.connector.streams import Streams
+from harness.reference.log import LibraryLines, Log
 
 VALIDATION_LIMIT_S = 30.0
 STOP_GRACE_S = 1.5

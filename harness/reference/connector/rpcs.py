@@ -12,9 +12,9 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from harness.reference.connector.calls import Calls
-from harness.reference.connector.log import Log
 from harness.reference.connector.refusal import Refusal
 from harness.reference.connector.streams import Streams
+from harness.reference.log import Log
 from harness.wire.opensqt.market_maker.v1 import exchange_pb2
 
 Context = grpc.aio.ServicerContext[Any, Any]

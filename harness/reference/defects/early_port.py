@@ -7,8 +7,8 @@ import socket
 
 from harness.reference.connector import process
 from harness.reference.connector.backends import Backend
-from harness.reference.connector.log import Log
 from harness.reference.connector.settings import Settings
+from harness.reference.log import Log
 
 CATCHES = (("3.2.4", "port-wrong-key"), ("3.2.4", "port-wrong-secret"))
 OPEN_FOR_S = 0.5

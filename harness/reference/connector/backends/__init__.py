@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from harness.reference.connector.backends.backend import Backend, Sink, Topic
-from harness.reference.connector.log import Log
 from harness.reference.connector.refusal import CredentialsRefused
 from harness.reference.connector.settings import NEEDS_PASSPHRASE, Settings
+from harness.reference.log import Log
 
 __all__ = ["Backend", "Sink", "Topic", "open_backend"]
 

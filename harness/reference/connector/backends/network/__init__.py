@@ -9,9 +9,9 @@ from harness.reference.connector.backends.network.dialect import Dialect
 from harness.reference.connector.backends.network.gate import Gate
 from harness.reference.connector.backends.network.okx import Okx
 from harness.reference.connector.backends.network.venue_backend import NetworkBackend
-from harness.reference.connector.log import Log
 from harness.reference.connector.refusal import CredentialsRefused
 from harness.reference.connector.settings import Settings
+from harness.reference.log import Log
 
 DIALECTS: dict[str, type[Dialect]] = {
     "binance": Binance,

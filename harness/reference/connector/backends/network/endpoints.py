@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from harness.reference.connector.backends.network.dialect import Dialect, Native
 from harness.reference.connector.backends.network.native import sockets_of
-from harness.reference.connector.log import Log
 from harness.reference.connector.refusal import unavailable
+from harness.reference.log import Log
 
 DIAL_LIMIT_S = 5.0
 CLOSE_LIMIT_S = 2.0

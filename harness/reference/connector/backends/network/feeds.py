@@ -25,8 +25,8 @@ from harness.reference.connector.backends.network.dialect import (
 from harness.reference.connector.backends.network.endpoints import Endpoints
 from harness.reference.connector.backends.network.market_topics import MarketTopics
 from harness.reference.connector.backends.network.symbols import Symbols
-from harness.reference.connector.log import Log
 from harness.reference.connector.refusal import Refusal, unavailable
+from harness.reference.log import Log
 from harness.wire.opensqt.market_maker.v1 import events_pb2 as events
 from harness.wire.opensqt.market_maker.v1 import resources_pb2 as resources
 

@@ -17,9 +17,9 @@ from harness.reference.connector.backends.network.orders import Orders
 from harness.reference.connector.backends.network.session import Session
 from harness.reference.connector.backends.network.symbols import Symbols
 from harness.reference.connector.decimals import now_ms, wire
-from harness.reference.connector.log import Log
 from harness.reference.connector.refusal import CredentialsRefused, Refusal, invalid, unavailable
 from harness.reference.connector.settings import Settings
+from harness.reference.log import Log
 from harness.wire.opensqt.market_maker.v1 import resources_pb2 as resources
 from harness.wire.opensqt.market_maker.v1 import types_pb2 as types
 
