@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +12,12 @@ from harness.evidence.evidence import Evidence
 from harness.evidence.records import UNKNOWN_SERIAL
 from harness.evidence.tables import Ints, ReadingTable
 from harness.spec.case import Case, Criterion
+from harness.verdict import load_doubts
 from harness.verdict.metric import UnseenError, number, text
-from harness.verdict.metrics import calls, delivery
+from harness.verdict.metrics import delivery, stamped
+from harness.verdict.performance import windows_of
 from harness.verdict.quantiles import ranks, samples_needed
+from harness.verdict.raised import Guard, Raised
 from harness.verdict.registry import metric
 from harness.verdict.selecting import NS_PER_S, Span, named, subscribers, windows
 from harness.verdict.verdict import Doubt
@@ -27,18 +29,6 @@ STARVED_SHARE = 0.4
 """A service that had to wait for a CPU for more than this share of a window says nothing about its own speed there."""
 GAP_S = 2.0
 GAP_PERIODS = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """A doubt and the criteria that it is about. `excuses`: the host is as likely a cause of their miss."""
-
-    doubt: Doubt
-    criteria: frozenset[str]
-    excuses: bool = False
-
-
-Guard = Callable[[Case, Evidence], Iterable[Raised]]
 
 
 def doubts_about(case: Case, evidence: Evidence) -> tuple[Raised, ...]:
@@ -149,11 +139,10 @@ def sunken_baselines(case: Case, evidence: Evidence) -> Iterable[Raised]:
 def starved_target(case: Case, evidence: Evidence) -> Iterable[Raised]:
     """The service was ready to run and had no CPU: a late delivery is then the host's doing as likely as its own."""
     rows = evidence.readings.rows(evidence.readings.probe.equal(CPU_WAIT))
-    for criterion in case.criteria:
-        if not criterion.metric.startswith("messages.delivery_"):
+    for criterion in case.criteria if len(rows) else ():
+        if not criterion.metric.startswith(("messages.delivery_", "messages.stamped_", "calls.latency_")):
             continue
-        names = [text(criterion.of, key) for key in ("window", "baseline") if key in criterion.of]
-        for name in names:
+        for name in windows_of(criterion):
             waited_s, lasted_s = _waited(rows, windows(evidence, name))
             if waited_s > STARVED_SHARE * lasted_s > 0:
                 says = f"the connector waited {waited_s:.1f} s for a CPU in {lasted_s:.0f} s of the window {name}"
@@ -195,6 +184,7 @@ GUARDS: tuple[Guard, ...] = (
     probe_gaps,
     sunken_baselines,
     starved_target,
+    *load_doubts.GUARDS,
 )
 
 
@@ -225,8 +215,12 @@ def _samples(criterion: Criterion, evidence: Evidence) -> int | None:
         if criterion.metric.startswith("messages.delivery_"):
             names = subscribers(evidence, criterion.of)
             return min(len(delivery.samples_ms(evidence, name, criterion.of)[0]) for name in names)
-        if criterion.metric == "calls.latency_ms":
-            return calls.latency_ms(evidence, criterion.of).samples
+        if criterion.metric == "messages.stamped_ms":
+            names = subscribers(evidence, criterion.of)
+            return min(len(stamped.samples_ms(evidence, name, criterion.of)[0]) for name in names)
+        known = metric(criterion.metric)
+        if known is not None and criterion.metric.startswith("calls.latency_"):
+            return known.measured(evidence, criterion.of).samples
     except UnseenError:
         return None
     return None

@@ -11,10 +11,12 @@ from harness.evidence.records import Mark
 from harness.spec.case import Case, Criterion, Level
 from harness.verdict.compare import compare
 from harness.verdict.deferral import Deferral
-from harness.verdict.doubts import Raised, doubts_about
+from harness.verdict.doubts import doubts_about
 from harness.verdict.explain import interval_text, number_with_unit
 from harness.verdict.interval import Interval, hull
+from harness.verdict.load_doubts import between_trials
 from harness.verdict.metric import Measurement, Metric
+from harness.verdict.raised import Raised
 from harness.verdict.registry import metric
 from harness.verdict.selecting import NS_PER_S, named
 from harness.verdict.verdict import CaseVerdict, Finding, Status
@@ -58,6 +60,7 @@ def judge(case: Case, evidences: Sequence[Evidence], *, deferrals: Sequence[Defe
     """
     mine = [deferral for deferral in deferrals if deferral.case == case.id]
     raised = tuple(one for evidence in evidences for one in doubts_about(case, evidence))
+    raised += between_trials(case, evidences)
     findings = tuple(_finding(criterion, evidences, raised, mine, today) for criterion in case.criteria)
     findings = findings if evidences else ()
     ruling = _rule(case, evidences, findings)

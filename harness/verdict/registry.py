@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 from harness.verdict.metric import Metric
-from harness.verdict.metrics import alike, calls, delivery, facts, marks, messages, readings
+from harness.verdict.metrics import (
+    alike,
+    calls,
+    curve,
+    delivery,
+    facts,
+    marks,
+    messages,
+    rates,
+    readings,
+    recovery,
+    stamped,
+    trends,
+    usage,
+)
 
 METRICS: tuple[Metric, ...] = (
     *messages.METRICS,
     *alike.METRICS,
     *delivery.METRICS,
     *marks.METRICS,
+    *stamped.METRICS,
     *calls.METRICS,
+    *rates.METRICS,
+    *curve.METRICS,
+    *recovery.METRICS,
     *readings.METRICS,
+    *trends.METRICS,
+    *usage.METRICS,
     *facts.METRICS,
 )
 

@@ -13,6 +13,8 @@ from harness.evidence.tables import Ints, Mask, matches
 from harness.spec.case import Argument
 from harness.verdict.metric import Of, UnseenError, text
 
+NULL = "null"
+"""The `client` of what the instrument does against its null server, before it measures the target: nobody's load."""
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 
@@ -80,10 +82,10 @@ def closed(evidence: Evidence, chosen: Iterable[Span], times_ns: Ints) -> tuple[
 
 
 def known_clients(evidence: Evidence) -> tuple[str, ...]:
-    """Every client that occurs in messages, calls or marks, sorted; the venue is none."""
+    """Every client that occurs in messages, calls or marks, sorted; the venue and the instrument alone are none."""
     names = {*evidence.messages.client.distinct(), *evidence.calls.client.distinct()}
     names.update(mark.detail["client"] for mark in evidence.marks if "client" in mark.detail)
-    return tuple(sorted(names - {VENUE, ""}))
+    return tuple(sorted(names - {VENUE, NULL, ""}))
 
 
 def subscribers(evidence: Evidence, of: Of) -> tuple[str, ...]:
@@ -102,7 +104,7 @@ def subscribers(evidence: Evidence, of: Of) -> tuple[str, ...]:
 
 def clients(evidence: Evidence, of: Of) -> tuple[str, ...]:
     """The clients that `client` selects, all when it is absent. Raises UnseenError when there is none."""
-    known = known_clients(evidence)
+    known = (NULL,) if of.get("client") == NULL else known_clients(evidence)
     chosen = tuple(name for name in known if "client" not in of or fits(name, of["client"]))
     if not chosen:
         raise UnseenError(f"no client named {of.get('client', '*')!r} took part")

@@ -1,4 +1,4 @@
-"""Metrics over unary calls: how many, how they ended, how long they took, how steadily they were made."""
+"""Metrics over unary calls: how many, how they ended, how long they took."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import numpy as np
 
 from harness.evidence.evidence import Evidence
 from harness.evidence.records import Outcome
-from harness.evidence.tables import CallTable, Ints, Mask
+from harness.evidence.tables import CallTable, Floats, Mask
 from harness.verdict.interval import EVERYTHING, Interval
 from harness.verdict.metric import Load, Measurement, Metric, Of, Parameter, UnseenError, number, without
 from harness.verdict.metrics.delivery import QUANTILE, RESOLUTION, best_of, of_samples
-from harness.verdict.quantiles import share_interval
-from harness.verdict.selecting import NS_PER_MS, NS_PER_S, clients, closed, fits, in_spans, named, spans
+from harness.verdict.performance import HELD, UNSENT, arrivals_left_out
+from harness.verdict.quantiles import quantile_difference, share_interval
+from harness.verdict.selecting import NS_PER_MS, NULL, clients, fits, in_spans, named, spans
+from harness.verdict.timetable import Timetable, due_ns, punctual
 
 SELECTORS = (
     Parameter("client", "texts", "a client's name, a prefix with `*`, or several"),
@@ -28,25 +30,30 @@ BASELINES = tuple(
     Parameter(f"baseline_{name}", "text", f"{name} of the calls to compare with")
     for name in ("client", "method", "window")
 )
-NEVER_SENT = "load.never_sent"
-"""Name of the facts that count arrivals which the load generator had to leave out."""
 
 
 def selected(evidence: Evidence, of: Of) -> CallTable:
     """The calls that the selectors leave; a call belongs to the time at which it was due."""
+    return evidence.calls.rows(_mask(evidence, of))
+
+
+def selected_with_timetable(evidence: Evidence, of: Of) -> tuple[CallTable, Timetable]:
+    """The same calls, at least one, with what a punctual generator would have seen. Raises UnseenError for none."""
+    mask = _mask(evidence, of)
+    if not mask.any():
+        raise UnseenError("no call was made that the criterion is about")
+    return evidence.calls.rows(mask), punctual(evidence.calls).rows(mask)
+
+
+def _mask(evidence: Evidence, of: Of) -> Mask:
     rows = evidence.calls
-    mask = rows.client.one_of(clients(evidence, of)) if "client" in of else np.ones(len(rows), np.bool_)
+    mask = rows.client.one_of(clients(evidence, of)) if "client" in of else ~rows.client.equal(NULL)
     for key, column in (("method", rows.method), ("outcome", rows.outcome), ("code", rows.code)):
         if key in of:
             mask &= column.one_of(name for name in column.names if fits(name, of[key]))
     if any(name in of for name in ("window", "after", "before")):
         mask &= in_spans(due_ns(rows), spans(evidence, of))
-    return rows.rows(mask)
-
-
-def due_ns(rows: CallTable) -> Ints:
-    """When each call should have been sent; calls without a timetable were due when they were sent."""
-    return np.where(rows.due_ns > 0, rows.due_ns, rows.sent_ns)
+    return mask
 
 
 def count(evidence: Evidence, of: Of) -> Measurement:
@@ -71,56 +78,52 @@ def error_percent(evidence: Evidence, of: Of) -> Measurement:
 
 
 def latency_ms(evidence: Evidence, of: Of) -> Measurement:
-    """Quantile of the calls' latency: low end from sent to done, high end from due to done.
+    """Quantile of the calls' latency from when they were due, with the generator's own lateness as uncertainty.
 
-    From `sent` hides a late sender's queue, from `due` blames the service for it: both ends are kept.
-    A call that was not answered took at least until it was given up.
+    High end: due to done. Low end: the same without what the generator was late by itself; time in which a
+    user could not send because the target still owed it an answer stays in both (see Timetable). A call
+    that was not answered, or failed, took at least until it was given up, however quick that was, and is
+    never dropped. An arrival that the generator left out is unknown, [0, inf]; one that the target kept from
+    being sent is infinitely late. Several trials: each must bound the quantile by itself, the hull is
+    judged. It is wider than the interval of the pooled samples, on purpose: calls inside one trial sway
+    together, so that pooling them would promise what the next trial does not keep.
     """
-    rows = _some(evidence, of)
+    return of_samples(*latency_samples_ms(evidence, of), number(of, "quantile"))
+
+
+def latency_samples_ms(evidence: Evidence, of: Of) -> tuple[Floats, Floats]:
+    """At least and at most so many milliseconds for each call and each arrival left out.
+
+    Raises UnseenError when no call was made.
+    """
+    rows, ideal = selected_with_timetable(evidence, of)
     answered = rows.outcome.equal(Outcome.OK)
-    low = (rows.done_ns - rows.sent_ns) / NS_PER_MS
-    high = np.where(answered, (rows.done_ns - np.minimum(due_ns(rows), rows.sent_ns)) / NS_PER_MS, math.inf)
-    return of_samples(low, high, number(of, "quantile"))
+    unsent, held = (arrivals_left_out(evidence, of, name) for name in (UNSENT, HELD))
+    low = (ideal.done_ns - ideal.due_ns) / NS_PER_MS
+    high = np.where(answered, (rows.done_ns - ideal.due_ns) / NS_PER_MS, math.inf)
+    low = np.concatenate([low, np.zeros(unsent), np.full(held, math.inf)])
+    return low, np.concatenate([high, np.full(unsent + held, math.inf)])
 
 
 def latency_added_ms(evidence: Evidence, of: Of) -> Measurement:
-    """The quantile of the selected calls minus that of the baseline's."""
-    inside, outside = _both(evidence, of)
-    return Measurement(_known(inside) - _known(outside), inside.reason or outside.reason)
+    """The quantile of the selected calls minus that of the baseline's.
+
+    Calls that are interleaved in time sway together, so that the interval is rather too wide than too narrow.
+    """
+    plain, other = _of_both(of)
+    one, two = latency_samples_ms(evidence, plain), latency_samples_ms(evidence, other)
+    quantile = number(of, "quantile")
+    reason = of_samples(*one, quantile).reason or of_samples(*two, quantile).reason
+    return Measurement(quantile_difference(one, two, quantile), reason, samples=min(len(one[0]), len(two[0])))
 
 
 def latency_ratio(evidence: Evidence, of: Of) -> Measurement:
     """The quantile of the selected calls over that of the baseline's, which counts as at least `resolution_ms`."""
-    inside, outside = _both(evidence, of)
+    plain, other = _of_both(of)
+    inside, outside = latency_ms(evidence, plain), latency_ms(evidence, other)
     divisor = _known(outside).at_least(number(of, "resolution_ms", 0.0))
-    return Measurement(_known(inside) / divisor, inside.reason or outside.reason)
-
-
-def rate_per_s(evidence: Evidence, of: Of) -> Measurement:
-    """Answered calls a second: done inside the window, or from the first one's due time to the last one's end."""
-    rows = _some(evidence, without(of, "window"))
-    rows = rows.rows(rows.outcome.equal(Outcome.OK))
-    chosen = closed(evidence, spans(evidence, of), np.concatenate([due_ns(rows), rows.done_ns]))
-    length_s = sum(end - begin for begin, end in chosen) / NS_PER_S
-    done = int(in_spans(rows.done_ns, chosen).sum())
-    return Measurement.exactly(done / length_s if length_s > 0 else 0.0)
-
-
-def achieved_ratio(evidence: Evidence, of: Of) -> Measurement:
-    """Answered in time over offered. The low end blames the service for what the load generator sent late or never.
-
-    In time: by the end of the window, or of the time over which calls were due.
-    """
-    rows = _some(evidence, of)
-    due = due_ns(rows)
-    last = int(due.max() + (due.max() - due.min()) / max(len(due) - 1, 1))
-    chosen = spans(evidence, of) if "window" in of else ((float(due.min()), float(last)),)
-    answered = rows.outcome.equal(Outcome.OK)
-    punctual_done = rows.done_ns - np.maximum(rows.sent_ns - due, 0)
-    never = sum(fact.value for fact in evidence.facts if fact.name == NEVER_SENT)
-    done = int((answered & in_spans(rows.done_ns, chosen)).sum())
-    would_be = int((answered & in_spans(punctual_done, chosen)).sum())
-    return Measurement(Interval(done / (len(rows) + never), max(would_be, done) / len(rows)), samples=len(rows))
+    few = [one.samples for one in (inside, outside) if one.samples is not None]
+    return Measurement(_known(inside) / divisor, inside.reason or outside.reason, samples=min(few, default=None))
 
 
 def _some(evidence: Evidence, of: Of) -> CallTable:
@@ -148,11 +151,11 @@ def _under_fault(evidence: Evidence, rows: CallTable) -> Mask:
     return mask
 
 
-def _both(evidence: Evidence, of: Of) -> tuple[Measurement, Measurement]:
+def _of_both(of: Of) -> tuple[Of, Of]:
+    """What selects the calls, and what selects those to compare with."""
     names = tuple(parameter.name for parameter in BASELINES)
     plain = without(of, *names, "resolution_ms")
-    other = {name.removeprefix("baseline_"): of[name] for name in names if name in of}
-    return latency_ms(evidence, plain), latency_ms(evidence, {**plain, **other})
+    return plain, {**plain, **{name.removeprefix("baseline_"): of[name] for name in names if name in of}}
 
 
 def _known(measurement: Measurement) -> Interval:
@@ -177,13 +180,11 @@ METRICS = (
     Metric("calls.failed", "", "calls without an answer", SELECTORS, failed, grows=True),
     Metric("calls.error_percent", "%", "share of calls without an answer", SELECTORS, error_percent,
            _best_error_percent, unknown=Interval(0, 100), pooled=True),
-    Metric("calls.latency_ms", "ms", "time from due (high end) and sent (low end) to done", _LATENCY, latency_ms,
+    Metric("calls.latency_ms", "ms", "time from due to done, its low end without the generator's own lateness",
+           _LATENCY, latency_ms,
            _best_latency, pooled=True, timed=True),
     Metric("calls.latency_added_ms", "ms", "latency minus the baseline's", (*_LATENCY, *BASELINES), latency_added_ms,
            unknown=EVERYTHING, pooled=True, timed=True),
     Metric("calls.latency_ratio", "", "latency over the baseline's", (*_LATENCY, *BASELINES, RESOLUTION),
            latency_ratio, pooled=True, paced=True),
-    Metric("calls.rate_per_s", "/s", "answered calls a second", SELECTORS, rate_per_s, pooled=True, paced=True),
-    Metric("calls.achieved_ratio", "", "calls answered in time over calls offered", SELECTORS, achieved_ratio,
-           unknown=Interval(0, 1), pooled=True, paced=True),
 )  # fmt: skip

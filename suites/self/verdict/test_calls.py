@@ -146,6 +146,6 @@ class TestRates:
 
     def test_arrivals_that_were_never_sent_are_neither_a_pass_nor_a_fail(self) -> None:
         of: dict[str, Argument] = {"window": "steady"}
-        unsent = [*self.history(*[0.5] * 1000), Fact("load.never_sent", 100.0, "calls")]
+        unsent = [*self.history(*[0.5] * 1000), Fact("instrument.unsent", 100.0, "calls", "steady")]
         assert status("calls.achieved_ratio", ">=", 0.99, of, unsent) == "inconclusive"
         assert ends("calls.achieved_ratio", of, unsent)[0] < math.nextafter(1000 / 1100, 1)
