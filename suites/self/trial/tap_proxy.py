@@ -1,4 +1,4 @@
-"""A minimal forwarding proxy for the tap's tests: it tells a ClientTap what passes, and keeps a copy to be told again."""
+"""A minimal forwarding proxy for the tap's tests: tells a ClientTap what passes, and keeps it to be told again."""
 
 from __future__ import annotations
 
@@ -40,8 +40,12 @@ class Proxy:
         self.connections = 0
         self.address = ""
 
-    async def accept(self, near_reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
-        self._tasks.add(task := asyncio.current_task())  # type: ignore[arg-type]
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._forward(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _forward(self, near_reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
         self.connections += 1
         number = self.connections
         observer = self._tap.connection()
@@ -66,7 +70,6 @@ class Proxy:
             for writer in (near, far):
                 writer.transport.abort()
             self._tell(number, observer, "closed", b"")
-            self._tasks.discard(task)  # type: ignore[arg-type]
 
     async def _pump(
         self, number: int, observer: Observer, side: Side, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -121,7 +124,7 @@ def tell_again(tap: ClientTap, told: Iterable[Told]) -> None:
 async def proxied(tap: ClientTap, target: str, chunk_bytes: int = 65_536) -> AsyncIterator[Proxy]:
     proxy = Proxy(tap, target, chunk_bytes)
     listener = await asyncio.start_server(proxy.accept, "127.0.0.1", 0)
-    proxy.address = "127.0.0.1:%d" % listener.sockets[0].getsockname()[1]
+    proxy.address = f"127.0.0.1:{listener.sockets[0].getsockname()[1]}"
     try:
         yield proxy
     finally:
