@@ -90,7 +90,8 @@ class Remote:
         self._streams: dict[str, Stream] = {}
         self._callbacks: list[Callable[[], Awaitable[None]]] = []
         self._missed = asyncio.Event()
-        """Set while updates may have been missed and nobody has fetched the state since."""
+        """Set when updates may have been missed and no callback has begun to fetch the state since."""
+        self._is_stale = False
         self._draining: set[asyncio.Task[None]] = set()
 
     @property
@@ -108,6 +109,11 @@ class Remote:
         """Whether there is a verified connection now."""
         return self._up.is_set()
 
+    @property
+    def is_current(self) -> bool:
+        """Connected, every stream live, and whatever was missed has been fetched by the callbacks."""
+        return self._up.is_set() and not self._is_stale and all(self.streams().values())
+
     def streams(self) -> dict[str, bool]:
         """Each stream's name, and whether it is subscribed now."""
         return {name: stream.live.is_set() for name, stream in self._streams.items()}
@@ -120,7 +126,7 @@ class Remote:
         """
         if name in self._streams:
             raise ValueError(f"there is a stream {name!r} already")
-        stream = Stream(name, self._log, self._up, lambda: make_call(self._stub), on_message, self._missed.set)
+        stream = Stream(name, self._log, self._up, lambda: make_call(self._stub), on_message, self.missed)
         self._streams[name] = stream
         stream.start()
         return stream
@@ -131,6 +137,11 @@ class Remote:
         A gRPC error in it means that it is called again (1 s doubling to 30 s). Not called after the first `connect`.
         """
         self._callbacks.append(callback)
+
+    def missed(self) -> None:
+        """Updates may have been missed: have the callbacks awaited as soon as the streams are live."""
+        self._is_stale = True
+        self._missed.set()
 
     async def connect(self) -> None:
         """Up to ten attempts, each verified by GetName and GetType within 5 s. Raises GaveUp."""
@@ -170,7 +181,7 @@ class Remote:
         return all(self.streams().values())
 
     async def run(self) -> None:
-        """Watch the connection for ever, connect again when it is lost, and have the callbacks reconcile. GaveUp."""
+        """Watch the connection until `close`, connect again when it is lost, have the callbacks reconcile. GaveUp."""
         tasks = {
             asyncio.create_task(self._stay_connected(), name="connection"),
             asyncio.create_task(self._reconcile_when_missed(), name="reconcile"),
@@ -190,7 +201,8 @@ class Remote:
         self._up.clear()
         for stream in self._streams.values():
             stream.cancel()
-        await asyncio.wait({stream.task for stream in self._streams.values()} or {_nothing()}, timeout=CLOSE_LIMIT_S)
+        if self._streams:
+            await asyncio.wait({stream.task for stream in self._streams.values()}, timeout=CLOSE_LIMIT_S)
         for task in self._draining:
             task.cancel()
         if self._channel is not None:
@@ -199,8 +211,11 @@ class Remote:
     async def _stay_connected(self) -> None:
         while True:
             await self._until_lost()
+            if self.state == "closed":
+                return
+            self._is_stale = True
             await self.connect()
-            self._missed.set()
+            self.missed()
 
     async def _verify(self, channel: _Keyed) -> Any:
         stub = exchange_pb2_grpc.ExchangeServiceStub(channel)  # type: ignore[no-untyped-call]
@@ -216,6 +231,8 @@ class Remote:
         ready = grpc.ChannelConnectivity.READY
         if channel.get_state() is ready:
             await channel.wait_for_state_change(ready)
+        if self.state == "closed":
+            return
         keyed.is_lost = True  # or a call on it would have gRPC dial by itself, beside the counted attempts
         self._up.clear()
         self.state = "connecting"
@@ -241,6 +258,7 @@ class Remote:
                 for callback in self._callbacks:
                     await callback()
                 failures = 0
+                self._is_stale = self._missed.is_set()
             except grpc.RpcError as error:
                 self._missed.set()
                 failures += 1
@@ -248,8 +266,10 @@ class Remote:
                 await asyncio.sleep(pause_s(failures))
 
     async def _shut(self, channel: aio.Channel, grace_s: float | None = None) -> None:
+        # Not wait_for: before Python 3.12 it swallows a cancellation that comes as the channel has just closed.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(channel.close(grace_s), (grace_s or 0) + CLOSE_LIMIT_S)
+            async with asyncio.timeout((grace_s or 0) + CLOSE_LIMIT_S):
+                await channel.close(grace_s)
 
 
 class _Keyed:
@@ -270,9 +290,3 @@ class _Keyed:
         if self.is_lost:
             raise NotConnected
         return invoke(request, timeout=timeout, metadata=self._metadata)
-
-
-def _nothing() -> asyncio.Future[None]:
-    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    done.set_result(None)
-    return done

@@ -104,6 +104,8 @@ class Stream:
             if self._cancelled or (task is not None and task.cancelling()):
                 raise
             return "CANCELLED: the connection was closed"
+        except Exception as error:  # noqa: BLE001 - whatever it is, the stream goes on
+            return cause_of(error)
         finally:
             self.live.clear()
             if call is not None:

@@ -76,6 +76,7 @@ class Hub:
         self._channels: dict[Topic, _Channel] = {}
         self._releasing: set[asyncio.Task[None]] = set()
         self._closing: Refusal | None = None
+        self._leaving = asyncio.Event()
         self.delivered = 0
         self.cut_off = 0
 
@@ -116,6 +117,7 @@ class Hub:
         for channel in list(self._channels.values()):
             if subscriber in channel.subscribers:
                 channel.subscribers.remove(subscriber)
+                self._leaving.set()
                 self._release_unused(channel)
 
     def publish(self, topic: Topic, symbol: str, message: Message) -> None:
@@ -158,9 +160,24 @@ class Hub:
         """Venue subscriptions held."""
         return sum(channel.is_open for channel in self._channels.values())
 
+    @property
+    def has_subscribers(self) -> bool:
+        """Whether any stream is open."""
+        return any(channel.subscribers for channel in self._channels.values())
+
+    def take_no_more(self, why: Refusal) -> None:
+        """Refuse new streams from now on; those that are open go on."""
+        self._closing = why
+
+    async def left(self) -> None:
+        """Wait until no stream is open."""
+        while self.has_subscribers:
+            self._leaving.clear()
+            await self._leaving.wait()
+
     def end_all(self, why: Refusal) -> None:
         """End every stream and take no new one."""
-        self._closing = why
+        self.take_no_more(why)
         for channel in list(self._channels.values()):
             for subscriber in list(channel.subscribers):
                 subscriber.end(why)

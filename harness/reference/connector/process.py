@@ -17,6 +17,7 @@ import grpc
 from harness.reference.connector import server as grpc_server
 from harness.reference.connector.backends import Backend, open_backend
 from harness.reference.connector.calls import Calls
+from harness.reference.connector.farewell import Farewell
 from harness.reference.connector.health import Health
 from harness.reference.connector.hub import Hub
 from harness.reference.connector.probe import watch_venue
@@ -112,7 +113,8 @@ async def _validated(backend: Backend, settings: Settings, log: Log, stop: async
 async def _serve(backend: Backend, settings: Settings, log: Log, stop: asyncio.Event) -> int:
     hub = Hub(backend, log, settings.stream_buffer_messages)
     health = Health()
-    rpcs = exchange_rpcs(Calls(backend), Streams(hub, settings.stream_buffer_messages), log)
+    farewell = Farewell(hub)
+    rpcs = exchange_rpcs(Calls(backend), Streams(hub, settings.stream_buffer_messages), log, farewell.called)
     introspection = None
     if settings.introspection_port is not None:
         from harness.reference.connector.introspection import Introspection
@@ -149,6 +151,8 @@ async def _serve(backend: Backend, settings: Settings, log: Log, stop: asyncio.E
     if watching is not None:
         watching.cancel()
     health.close()
+    hub.take_no_more(unavailable("connector is shutting down"))
+    await farewell.wait()
     hub.end_all(unavailable("connector is shutting down"))
     await server.stop(STOP_GRACE_S)
     with contextlib.suppress(TimeoutError):

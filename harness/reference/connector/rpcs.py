@@ -21,8 +21,11 @@ Context = grpc.aio.ServicerContext[Any, Any]
 _HUMP = re.compile(r"(?<!^)(?=[A-Z])")
 
 
-def exchange_rpcs(calls: Calls, streams: Streams, log: Log) -> grpc.GenericRpcHandler:
-    """A handler for all methods of ExchangeService. Raises AttributeError when one is not implemented."""
+def exchange_rpcs(calls: Calls, streams: Streams, log: Log, on_call: Callable[[], None]) -> grpc.GenericRpcHandler:
+    """A handler for all methods of ExchangeService; `on_call` hears of each unary call.
+
+    Raises AttributeError when a method is not implemented.
+    """
     service = exchange_pb2.DESCRIPTOR.services_by_name["ExchangeService"]
     handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
     for method in service.methods:
@@ -34,7 +37,7 @@ def exchange_rpcs(calls: Calls, streams: Streams, log: Log) -> grpc.GenericRpcHa
             handlers[method.name] = grpc.unary_stream_rpc_method_handler(stream, request.FromString)
         else:
             reply = GetMessageClass(method.output_type)
-            unary = _unary(method.name, getattr(calls, name), log)
+            unary = _unary(method.name, getattr(calls, name), log, on_call)
             handlers[method.name] = grpc.unary_unary_rpc_method_handler(
                 unary, request.FromString, reply.SerializeToString
             )
@@ -42,9 +45,10 @@ def exchange_rpcs(calls: Calls, streams: Streams, log: Log) -> grpc.GenericRpcHa
 
 
 def _unary(
-    name: str, call: Callable[[Any], Awaitable[Message]], log: Log
+    name: str, call: Callable[[Any], Awaitable[Message]], log: Log, on_call: Callable[[], None]
 ) -> Callable[[Any, Context], Awaitable[Message]]:
     async def answer(request: object, context: Context) -> Message:
+        on_call()
         try:
             return await call(request)
         except Exception as error:  # noqa: BLE001 - whatever it is becomes a status code
