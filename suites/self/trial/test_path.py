@@ -134,9 +134,10 @@ def test_nothing_is_left_when_the_body_raises_in_the_middle_of_things() -> None:
         before = descriptors()
         async with echo() as service:
             clients: list[Client] = []
+            path = Path(service.address)
 
             async def fails() -> None:
-                async with Path(service.address) as path:
+                async with path:
                     clients.extend([await Client.to(path.address) for _ in range(5)])
                     await clients[0].echoed()
                     path.add(BlackHole())
