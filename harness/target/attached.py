@@ -94,6 +94,20 @@ class AttachedService:
         """Raises CannotDoError."""
         raise self._cannot("resumed")
 
+    async def isolate(self) -> None:
+        """Raises CannotDoError."""
+        raise self._cannot("taken off its network")
+
+    async def rejoin(self) -> None:
+        """Raises CannotDoError."""
+        raise self._cannot("put back on its network")
+
+    def port_address(self, port_name: str) -> str:
+        """See `service.Service`: only the port that serves is known."""
+        if port_name == "grpc":
+            return self.address
+        raise self._cannot(f"asked at its port {port_name}")
+
     async def introspect(self) -> tuple[Reading, ...]:
         """See `service.Inspectable`."""
         return await asyncio.to_thread(self._introspection.read)
@@ -164,6 +178,27 @@ class AttachedLauncher:
             await service.wait_serving()
         self._services.append(service)
         return service
+
+    async def start_service(
+        self,
+        name: str,
+        values: Mapping[str, str],
+        *,
+        wait: bool = True,
+        environment: Mapping[str, str] | None = None,
+    ) -> AttachedService:
+        """Raises CannotDoError: whoever attaches has the clients that there are."""
+        raise CannotDoError(
+            f"profile {self.profile.name} attaches to a running connector and starts nothing, so there is no {name}: "
+            "give the command or image of the connector and of its clients in the profile"
+        )
+
+    async def reach(self) -> str:
+        """Raises CannotDoError: nothing that it starts could reach anything."""
+        raise CannotDoError(
+            f"profile {self.profile.name} attaches to a running connector and starts nothing that could reach this "
+            "host: give its command or image in the profile"
+        )
 
     async def close(self) -> None:
         """See `launcher.Launcher`."""

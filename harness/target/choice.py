@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,10 +18,11 @@ from harness.target.errors import TargetError
 from harness.target.images import Image, built, find_image, sources_digest
 from harness.target.launcher import LauncherFactory
 from harness.target.process import executable
-from harness.target.process_launcher import ProcessLauncher, no_way
+from harness.target.process_launcher import ProcessLauncher
 from harness.target.profile import load_profile
 from harness.target.profile_shape import Build, Profile, ServiceProfile
 from harness.target.serving import ask_name
+from harness.target.starting import VENUE, no_way
 
 LAUNCHERS = ("auto", "container", "process", "attached")
 REPOSITORY = "nfr-reference"
@@ -55,16 +58,24 @@ def choose_launcher(profile: Profile, wanted: str = "auto") -> LauncherFactory:
 
 
 def _process(profile: Profile) -> LauncherFactory:
-    service = profile.connector
-    if not service.command:
+    if not profile.connector.command:
         raise TargetError(no_way(profile, "connector", "command", "process"))
-    version = _version_of_program(service)
     return LauncherFactory(
         "process",
         "launcher process",
-        version,
+        _versions(profile),
         lambda run, log_path, record: ProcessLauncher(profile, run, log_path, record),
     )
+
+
+def _versions(profile: Profile) -> str:
+    """What runs: of the connector, and of each client that is there and differs from it."""
+    versions = [_version_of_program(profile.connector)]
+    for name, service in profile.services.items():
+        with contextlib.suppress(TargetError):  # a client that is not there is refused when it is to be started
+            if service.command and name != "connector":
+                versions.append(_version_of_program(service))
+    return ", ".join(dict.fromkeys(versions))
 
 
 def _version_of_program(service: ServiceProfile) -> str:
@@ -79,41 +90,58 @@ def _version_of_program(service: ServiceProfile) -> str:
 
 def _container(profile: Profile) -> LauncherFactory:
     # Imported here: processes need neither the library nor an engine.
-    from harness.target.container_launcher import ContainerLauncher, Images
+    from harness.target.container_launcher import ContainerLauncher
 
     if "container" not in profile.connector.starts_as():
         raise TargetError(no_way(profile, "connector", "image", "container"))
-    engine, why_not = Engine.reach_or_say()
-    if engine is None:
-        raise TargetError(why_not)
-    try:
-        connector = _image_of(engine, profile.connector, profile.name)
-        venue = built(engine, venue_build(), REPOSITORY)
-    finally:
-        engine.close()
+    images = TargetImages(profile)
+    connector, venue = images("connector"), images(VENUE)
     note = f" ({connector.note or venue.note})" if connector.note or venue.note else ""
-    images = Images(connector.name, venue.name)
     return LauncherFactory(
         "container",
         f"launcher container{note}",
         f"{connector.name} {connector.digest[:19]}",
-        lambda run, log_path, record: ContainerLauncher(profile, images, run, log_path, record),
+        lambda run, log_path, record: ContainerLauncher(profile, lambda name: images(name).name, run, log_path, record),
     )
 
 
-def _image_of(engine: Engine, service: ServiceProfile, name: str) -> Image:
-    if service.build is not None:
-        repository = REPOSITORY if service.build == venue_build() else f"nfr-{name}"
-        return built(engine, service.build, repository)
-    return find_image(engine, service.image)
+class TargetImages:
+    """The images of one target, each built or pulled when it is first asked for: integration needs no client."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._known: dict[str, Image] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, name: str) -> Image:
+        """The image of that service, or of VENUE. Blocks while it is built. Raises TargetError."""
+        with self._lock:
+            if name not in self._known:
+                engine, why_not = Engine.reach_or_say()
+                if engine is None:
+                    raise TargetError(why_not)
+                try:
+                    self._known[name] = self._image(engine, name)
+                finally:
+                    engine.close()
+            return self._known[name]
+
+    def _image(self, engine: Engine, name: str) -> Image:
+        if name == VENUE:
+            return built(engine, venue_build(), REPOSITORY)
+        service = self._profile.services[name]
+        if service.build is None:
+            return find_image(engine, service.image)
+        ours = service.build.dockerfile == venue_build().dockerfile
+        return built(engine, service.build, REPOSITORY if ours else f"nfr-{self._profile.name}")
 
 
 def venue_build() -> Build:
-    """The reference stack's image, which has the simulated venue in it."""
+    """The reference stack's image, with the simulated venue in it."""
     build = load_profile("reference").connector.build
     if build is None:
         raise TargetError("profile reference names no build, so there is no image with the venue: restore its `build`")
-    return build
+    return build.model_copy(update={"target": VENUE})
 
 
 def _attached(profile: Profile) -> LauncherFactory:

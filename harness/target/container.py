@@ -8,81 +8,71 @@ import datetime
 import re
 import threading
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
-import docker.errors
 import requests
 from docker.models.containers import Container
-from testcontainers.core.container import DockerContainer
-from testcontainers.core.network import Network
 
 from harness.evidence.clock import NS_PER_S, now_ns
 from harness.evidence.records import Record
 from harness.target.engine import reason_of
 from harness.target.errors import PortTakenError, TargetError
-from harness.target.introspection import Page
 from harness.target.logs import Log
+from harness.target.networks import ENGINE_ERRORS, Seat, leave, seats_of, sit_down
 from harness.target.ports import LOOPBACK, TAKEN_PATTERN, HeldPort
 from harness.target.profile_shape import ServiceProfile
-from harness.target.recipe import Recipe
 from harness.target.sockets import listeners, owner_of
-from harness.target.started import CLOSE_LIMIT_S, KILL_LIMIT_S, Life, StartedService, until
+from harness.target.started import CLOSE_LIMIT_S, KILL_LIMIT_S, Life, ReadyBy, StartedService, until
 
-ENGINE_ERRORS = (docker.errors.DockerException, requests.RequestException)
 THREAD_END_LIMIT_S = 3.0
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z")
 
 
+class Birth(Protocol):
+    """How a container comes into being and goes. Both block, and may raise ENGINE_ERRORS or TargetError."""
+
+    @property
+    def image(self) -> str:
+        """What it is made of, for an error's sentence."""
+        ...
+
+    @property
+    def network(self) -> str:
+        """Name of the network in which it has its direct address."""
+        ...
+
+    def start(self) -> Container:
+        """Make it and start it, with its host ports published on the loopback."""
+        ...
+
+    def remove(self) -> None:
+        """Remove it, with its volumes; also what a failed start has left."""
+        ...
+
+
 class ContainerService(StartedService):
-    """One container. `ports`: host ports, by the names of the profile's ports; held as long as this object is open."""
+    """One container. `ports`: host ports, by the names of the profile's ports."""
 
     def __init__(
         self,
         name: str,
         profile: ServiceProfile,
-        recipe: Recipe,
-        image: str,
-        network: Network,
+        birth: Birth,
         ports: Mapping[str, HeldPort],
-        labels: Mapping[str, str],
         log: Log,
         record: Callable[[Record], None],
         *,
-        speaks_grpc: bool = True,
+        ready_by: ReadyBy | None = None,
     ) -> None:
-        """`recipe.command` replaces the image's entry point when it is not empty."""
-        super().__init__(name, profile, log, record, speaks_grpc=speaks_grpc)
-        self._recipe = recipe
-        self._ports = ports
-        self._network = network
-        self._plan = self._planned(image, labels)
+        super().__init__(name, profile, ports, log, record, ready_by=ready_by)
+        self._birth = birth
+        self._born: Container | None = None
+        self._away: tuple[Seat, ...] = ()
+        """Its places in the networks that it was taken off."""
         self._ip = ""
         self._pid: int | None = None
         self._threads: list[threading.Thread] = []
         self._logged_ns = 0
-
-    def _planned(self, image: str, labels: Mapping[str, str]) -> DockerContainer:
-        recipe = self._recipe
-        plan = DockerContainer(image).with_network(self._network).with_network_aliases(self.name)
-        plan.with_envs(**recipe.environment)
-        if recipe.arguments:
-            plan.with_command(list(recipe.arguments))
-        for name, held in self._ports.items():
-            # On the loopback only: the address is for this harness, not for the neighbourhood.
-            plan.ports[f"{self._profile.ports[name]}/tcp"] = (LOOPBACK, held.port)  # type: ignore[assignment]
-        if recipe.config_text is not None:
-            plan.with_copy_into_container(recipe.config_text.encode(), recipe.config_path)
-        plan.with_name(f"{self._network.name}-{self.name}-{self._ports['grpc'].port}")
-        return plan.with_kwargs(
-            labels=dict(labels),
-            # The image's own health check connects to the service now and then and would be counted as a client.
-            healthcheck={"test": ["NONE"]},
-            **({"entrypoint": list(recipe.command)} if recipe.command else {}),
-        )
-
-    @property
-    def address(self) -> str:
-        """See `service.Service`: the published port."""
-        return f"{LOOPBACK}:{self._ports['grpc'].port}"
 
     @property
     def direct_address(self) -> str:
@@ -101,23 +91,20 @@ class ContainerService(StartedService):
 
     def _begin_now(self) -> Life:
         try:
-            if self._plan._container is None:
-                self._plan.start()
+            if self._born is None:
+                self._born = self._birth.start()
             else:
-                self._container().start()
-            container = self._container()
-            container.reload()
+                self._born.start()
+            self._look_where_it_is()
         except ENGINE_ERRORS as error:
             said = reason_of(error)
             if re.search(TAKEN_PATTERN, said):
                 raise PortTakenError(f"{self.name}: a host port is taken ({said})") from None
             raise TargetError(
-                f"{self.name} cannot be started from image {self._plan.image}: {said}: "
+                f"{self.name} cannot be started from image {self._birth.image}: {said}: "
                 "check the image's entry point and platform"
             ) from None
-        networks = container.attrs["NetworkSettings"]["Networks"]
-        self._ip = str(networks.get(self._network.name, {}).get("IPAddress", "")) or self._ip
-        self._pid = int(container.attrs["State"]["Pid"]) or None
+        self._pid = int(self._container().attrs["State"]["Pid"]) or None
         life = Life()
         self._threads = [
             threading.Thread(target=self._pump, args=(life,), name=f"log of {self.name}", daemon=True),
@@ -127,8 +114,22 @@ class ContainerService(StartedService):
             thread.start()
         return life
 
+    async def restart(self, *, wait: bool = True, limit_s: float | None = None) -> None:
+        """See `service.Restartable`."""
+        if self._away:
+            raise TargetError(f"{self.name} is off its network: let it rejoin before it is started again")
+        await super().restart(wait=wait, limit_s=limit_s)
+
+    def _look_where_it_is(self) -> None:
+        container = self._container()
+        container.reload()
+        networks = container.attrs["NetworkSettings"]["Networks"]
+        self._ip = str(networks.get(self._birth.network, {}).get("IPAddress", "")) or self._ip
+
     def _container(self) -> Container:
-        return self._plan.get_wrapped_container()
+        if self._born is None:
+            raise TargetError(f"{self.name} was not started: start it first")
+        return self._born
 
     def _pump(self, life: Life) -> None:
         """Follow the log; the engine stamps each line, and keeps those of earlier starts, which are passed over."""
@@ -179,7 +180,7 @@ class ContainerService(StartedService):
         container = self._container()
         container.reload()
         published = container.attrs["NetworkSettings"]["Ports"].get(f"{self._port_inside()}/tcp") or []
-        if {"HostIp": LOOPBACK, "HostPort": str(self._ports["grpc"].port)} not in published:
+        if {"HostIp": LOOPBACK, "HostPort": str(self._ports[self._profile.serving_port].port)} not in published:
             raise PortTakenError(f"{self.name}: {self.address} is not published by container {container.name}")
         if self._pid is None:
             return
@@ -193,13 +194,7 @@ class ContainerService(StartedService):
         self._pid = min(owners.values(), default=self._pid)
 
     def _port_inside(self) -> int:
-        return self._profile.ports["grpc"]
-
-    def _pages(self) -> tuple[Page, ...]:
-        return tuple(
-            Page(one.kind, one.url or f"http://{LOOPBACK}:{self._ports[one.port].port}{one.path}")
-            for one in self._profile.introspection
-        )
+        return self._profile.ports[self._profile.serving_port]
 
     # -- ending and freezing ----------------------------------------------------------------------------
 
@@ -240,6 +235,26 @@ class ContainerService(StartedService):
         if self._container().status == "paused":
             await self._order("thawed", lambda container: container.unpause())
 
+    async def isolate(self) -> None:
+        """See `service.Isolatable`."""
+        if not self._away:
+            await self._order("taken off its network", self._leave)
+
+    def _leave(self, container: Container) -> None:
+        seats = seats_of(container)
+        leave(container, seats)
+        self._away = seats
+
+    async def rejoin(self) -> None:
+        """See `service.Isolatable`."""
+        if self._away:
+            await self._order("put back on its network", self._come_back)
+
+    def _come_back(self, container: Container) -> None:
+        sit_down(container, self._away)
+        self._away = ()
+        self._look_where_it_is()
+
     async def close(self) -> None:
         """See `service.Service`."""
         if self._closed:
@@ -252,7 +267,7 @@ class ContainerService(StartedService):
                 await self.terminate()
                 await self.wait_exit(CLOSE_LIMIT_S)
             with contextlib.suppress(*ENGINE_ERRORS):
-                await asyncio.to_thread(self._plan.stop)  # removes it, with its volumes
+                await asyncio.to_thread(self._birth.remove)
         finally:
             self._introspection.close()
             for held in self._ports.values():

@@ -6,49 +6,32 @@ import asyncio
 import contextlib
 import os
 import uuid
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
+from docker.models.containers import Container
+from docker.types import EndpointConfig
 from testcontainers.core.config import testcontainers_config
-from testcontainers.core.network import Network
+from testcontainers.core.container import DockerContainer
 
 from harness.evidence.records import Record
-from harness.target.container import ENGINE_ERRORS, ContainerService
-from harness.target.credentials import Credentials
-from harness.target.engine import Engine, reason_of
-from harness.target.errors import PortTakenError, TargetError
-from harness.target.launcher import (
-    VENUE_CONTROL_PORT,
-    VENUE_PORT,
-    VENUE_SERVICE,
-    LogPath,
-    Venue,
-    free_log_path,
-    key_list,
-    venue_command,
-    venue_environment,
-)
-from harness.target.leftovers import remove_at_exit
-from harness.target.logs import Log
-from harness.target.owner import Tag
+from harness.target.container import ContainerService
+from harness.target.engine import Engine
+from harness.target.launcher import VENUE_PORT, LogPath
+from harness.target.networks import PrivateNetwork
+from harness.target.owner import LABEL_SERVICE
 from harness.target.ports import LOOPBACK, HeldPort, hold_quiet_port
-from harness.target.profile_shape import Profile, ServiceProfile
-from harness.target.recipe import Place, Recipe, cook, without_proxy
-from harness.target.sighting import sighting_of
-from harness.target.started import nobody
+from harness.target.profile_shape import Profile
+from harness.target.recipe import Place, Recipe
+from harness.target.started import StartedService, nobody
+from harness.target.starting import VENUE, Order, StartingLauncher
 
-PORT_TRIES = 3
 CONFIG_PATH = "/nfr-config.yaml"
 PYTHON = "python3"
+EVERYWHERE = "0.0.0.0"
 
-
-@dataclass(frozen=True, slots=True)
-class Images:
-    """The images of one target. `venue`: one with the project's venue in it."""
-
-    connector: str
-    venue: str
+ImageOf = Callable[[str], str]
+"""The image of a service of the profile, or of VENUE, made or pulled when it is asked for. Blocks; TargetError."""
 
 
 def settle_testcontainers(engine: Engine) -> None:
@@ -63,145 +46,103 @@ def settle_testcontainers(engine: Engine) -> None:
         testcontainers_config.ryuk_disabled = True
 
 
-class ContainerLauncher:
-    """See `launcher.Launcher`. One network a launcher; `run`: the label that everything carries."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A container as testcontainers makes it; see `container.Birth`."""
+
+    container: DockerContainer
+    network: str
+
+    @property
+    def image(self) -> str:
+        """See `container.Birth`."""
+        return str(self.container.image)
+
+    def start(self) -> Container:
+        """See `container.Birth`."""
+        return self.container.start().get_wrapped_container()
+
+    def remove(self) -> None:
+        """See `container.Birth`."""
+        self.container.stop()
+
+
+class ContainerLauncher(StartingLauncher):
+    """See `launcher.Launcher`. One network a launcher."""
 
     kind = "container"
+    way = "image"
 
     def __init__(
         self,
         profile: Profile,
-        images: Images,
+        image_of: ImageOf,
         run: str,
         log_path: LogPath,
         record: Callable[[Record], None] = nobody,
     ) -> None:
-        self.profile = profile
-        self.record = record
-        self._images = images
-        self._log_path = log_path
-        self._tag = Tag.of(run)
-        self._network: Network | None = None
-        self._started: list[ContainerService] = []
-        self._names: Counter[str] = Counter()
-        self._controls: dict[str, str] = {}
-        remove_at_exit(self._tag.owner)
+        super().__init__(profile, run, log_path, record)
+        self._image_of = image_of
+        self._network: PrivateNetwork | None = None
 
-    async def start_venue(
-        self, exchange: str, profile: str, seed: int, keys: Credentials | Sequence[Credentials]
-    ) -> Venue:
-        """See `launcher.Launcher`."""
-        known = key_list(keys)
-        words = venue_command(exchange, profile, seed, "0.0.0.0", str(VENUE_PORT), str(VENUE_CONTROL_PORT))
-        recipe = Recipe(
-            command=(PYTHON, *words),
-            arguments=(),
-            environment={**without_proxy(""), **venue_environment(known), "PYTHONUNBUFFERED": "1"},
-            config_text=None,
-            config_path="",
-            secrets=(),  # the venue knows the secrets by right; a leak would be the connector's
-            masked=tuple(text for one in known for text in (one.key, *one.texts())),
-        )
-        name = self._fresh_name(f"venue-{exchange}")
-        service, ports = await self._start(name, VENUE_SERVICE, recipe, self._images.venue, wait=True)
-        venue = Venue(
-            name=exchange,
-            base_url=f"http://{name}:{VENUE_PORT}",
-            address=service.address,
-            control_address=f"{LOOPBACK}:{ports['control'].port}",
-            service=service,
-        )
-        self._controls[venue.base_url] = venue.control_address
-        return venue
+    async def reach(self) -> str:
+        """See `launcher.Launcher`: the gateway of the private network, which is this host."""
+        return (await self._network_of_run()).gateway
 
-    async def start_connector(
-        self,
-        exchange: str,
-        base_url: str = "",
-        credentials: Credentials | None = None,
-        *,
-        wait: bool = True,
-        environment: Mapping[str, str] | None = None,
-    ) -> ContainerService:
-        """See `launcher.Launcher`."""
-        profile = self.profile.connector
-        recipe = cook(
-            profile.model_copy(update={"command": ()}),  # the image's entry point is the command
-            Place(profile.ports, CONFIG_PATH, PYTHON),
-            exchange=exchange,
-            venue_url=base_url,
-            credentials=credentials,
-            environment=environment or {},
-            where=f"profile {self.profile.name}, connector",
-        )
-
-        sighting = await sighting_of(self._controls, base_url) if wait else None
-        service, _ = await self._start("connector", profile, recipe, self._images.connector, wait=wait)
-        if sighting is not None:
-            await sighting.check(service.name, str(service.log_path))
+    async def _make(self, order: Order) -> ContainerService:
+        network = await self._network_of_run()
+        image = await asyncio.to_thread(self._image_of, order.kind)
+        recipe = order.recipe(Place(order.profile.ports, CONFIG_PATH, PYTHON, EVERYWHERE))
+        if order.kind != VENUE:
+            recipe = replace(recipe, command=())  # the image's entry point is the command
+        with contextlib.ExitStack() as held:
+            ports = {name: held.enter_context(hold_quiet_port()) for name in order.profile.ports}
+            birth = Plan(self._planned(order, recipe, image, network, ports), network.name)
+            service = ContainerService(
+                order.name, order.profile, birth, ports, order.log, self.record, ready_by=order.ready_by
+            )
+            held.pop_all()  # from here on the service holds them
         return service
 
-    async def _start(
-        self, name: str, profile: ServiceProfile, recipe: Recipe, image: str, *, wait: bool
-    ) -> tuple[ContainerService, Mapping[str, HeldPort]]:
-        """Start it on host ports of its own; on others when somebody was faster to take them."""
-        network = await self._network_of_run()
-        log = Log(free_log_path(self._log_path, name), secrets=recipe.secrets, masked=recipe.masked)
-        for attempt in range(1, PORT_TRIES + 1):
-            ports = {port: hold_quiet_port() for port in profile.ports}
-            service = ContainerService(
-                name,
-                profile,
-                recipe,
-                image,
-                network,
-                ports,
-                self._tag.labels(),
-                log,
-                self.record,
-                speaks_grpc=name == "connector",
-            )
-            self._started.append(service)
-            try:
-                await service.start()
-                if wait:
-                    await service.wait_serving()
-                return service, ports
-            except PortTakenError:
-                await service.close()
-                if attempt == PORT_TRIES:
-                    raise
-            except TargetError:
-                await service.close()
-                raise
-        raise AssertionError("every try returns or raises")
+    def _planned(
+        self, order: Order, recipe: Recipe, image: str, network: PrivateNetwork, ports: Mapping[str, HeldPort]
+    ) -> DockerContainer:
+        plan = DockerContainer(image)
+        plan.with_envs(**recipe.environment)
+        if recipe.arguments:
+            plan.with_command(list(recipe.arguments))
+        for name, held in ports.items():
+            # On the loopback only: the address is for this harness, not for the neighbourhood.
+            plan.ports[f"{order.profile.ports[name]}/tcp"] = (LOOPBACK, held.port)  # type: ignore[assignment]
+        if recipe.config_text is not None:
+            plan.with_copy_into_container(recipe.config_text.encode(), recipe.config_path)
+        plan.with_name(f"{network.name}-{order.name}-{ports[order.profile.serving_port].port}")
+        version = plan.get_docker_client().client.api.api_version
+        return plan.with_kwargs(
+            labels={**self._tag.labels(), LABEL_SERVICE: order.name},
+            network=network.name,
+            networking_config={
+                network.name: EndpointConfig(version, aliases=[order.name], ipv4_address=network.address())
+            },
+            # The image's own health check connects to the service now and then and would be counted as a client.
+            healthcheck={"test": ["NONE"]},
+            **({"entrypoint": list(recipe.command)} if recipe.command else {}),
+        )
 
-    def _fresh_name(self, name: str) -> str:
-        """Peers find a venue by its name in the network: two of one kind must not share it."""
-        self._names[name] += 1
-        return name if self._names[name] == 1 else f"{name}-{self._names[name]}"
+    def _venue_url(self, service: StartedService) -> str:
+        return f"http://{service.name}:{VENUE_PORT}"
 
-    async def _network_of_run(self) -> Network:
+    async def _network_of_run(self) -> PrivateNetwork:
         if self._network is None:
-            network = Network(docker_network_kw={"labels": self._tag.labels()})
-            network.name = f"nfr-{uuid.uuid4().hex[:12]}"
-            try:
-                await asyncio.to_thread(settle_testcontainers, Engine(network._docker.client))
-                await asyncio.to_thread(network.create)
-            except ENGINE_ERRORS as error:
-                raise TargetError(
-                    f"no network for the containers: {reason_of(error)}: `docker network prune`?"
-                ) from None
-            self._network = network
+            self._network = await asyncio.to_thread(self._made_network)
         return self._network
 
-    async def close(self) -> None:
-        """See `launcher.Launcher`."""
-        while self._started:
-            with contextlib.suppress(TargetError):
-                await self._started.pop().close()
+    def _made_network(self) -> PrivateNetwork:
+        network = PrivateNetwork.create(f"nfr-{uuid.uuid4().hex[:12]}", self._tag.labels())
+        settle_testcontainers(Engine(network.client))
+        return network
+
+    async def _close_rest(self) -> None:
         network, self._network = self._network, None
         if network is not None:
-            with contextlib.suppress(*ENGINE_ERRORS):
-                await asyncio.to_thread(network.remove)
-            network._docker.client.close()
+            await asyncio.to_thread(network.remove)

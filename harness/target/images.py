@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,8 @@ LOCAL_BASE = "nfr-base:bookworm"
 LABEL_IMAGE = "nfr.image"
 KEPT_BUILDS = 4
 DOWNLOAD_LIMIT_S = 900
+_STAGE = re.compile(r"FROM\s+\S+\s+AS\s+(\S+)", re.IGNORECASE)
+_USED = re.compile(r"(?mi)^FROM\s+(\S+)|(?<=--from=)(\S+)")
 ABI_TAGS = ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34")
 
 
@@ -82,12 +85,15 @@ def _present_or_pulled(engine: Engine, name: str, mend: str) -> str:
 def built(engine: Engine, build: Build, repository: str) -> Image:
     """The image of this build, made anew only when a file that it copies or its base has changed.
 
+    Its name is `repository`, and its stage of the Dockerfile where the build names one (nfr-reference-connector).
     Raises TargetError when a file is missing, the wheels cannot be had, or the build fails.
     """
     for path in (build.dockerfile, build.requirements, *build.copies):
         if not path.exists():
             raise TargetError(f"image {repository} cannot be built: {path} does not exist: mend `build` in the profile")
     base = find_base(engine)
+    if build.target:
+        repository = f"{repository}-{build.target}"
     tag = f"{repository}:{content_digest(build, base.digest)}"
     if digest := engine.digest_of(tag):
         return Image(tag, digest, base.note)
@@ -99,6 +105,7 @@ def built(engine: Engine, build: Build, repository: str) -> Image:
             engine.client.images.build(
                 path=str(context),
                 tag=tag,
+                target=build.target or None,
                 buildargs={"BASE": base.name},
                 labels={LABEL_IMAGE: repository},
                 rm=True,
@@ -150,6 +157,29 @@ def _lay_out(build: Build, context: Path) -> None:
         target = context / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, target)
+    if build.target:
+        whole = build.dockerfile.read_text(encoding="utf-8")
+        (context / "Dockerfile").write_text(stages_of(whole, build.target), encoding="utf-8")
+
+
+def stages_of(dockerfile: str, target: str) -> str:
+    """The part of a Dockerfile that the stage `target` needs: the engine's classic builder makes the stages before it
+    too, and leaves them lying about without a name."""
+    preamble, *blocks = re.split(r"(?mi)^(?=FROM\s)", dockerfile)
+    names = [match[1] if (match := _STAGE.match(block)) else "" for block in blocks]
+    needed: set[str] = set()
+    wanted = {target}
+    while wanted:
+        needed |= wanted
+        used = {
+            word
+            for name, block in zip(names, blocks, strict=True)
+            if name in wanted
+            for words in _USED.findall(block)
+            for word in words
+        }
+        wanted = {name for name in names if name in used} - needed
+    return preamble + "".join(block for name, block in zip(names, blocks, strict=True) if name in needed)
 
 
 def _forget_old(engine: Engine, repository: str) -> None:

@@ -32,11 +32,11 @@ VenueUnderControl = Venue
 
 
 class Launcher(Protocol):
-    """One means of starting: process, container, attached. Everything it starts is gone after `close`."""
+    """One means of starting: process, container, compose, attached. Everything it starts is gone after `close`."""
 
     @property
     def kind(self) -> str:
-        """process, container or attached."""
+        """process, container, compose or attached."""
         ...
 
     @property
@@ -64,6 +64,26 @@ class Launcher(Protocol):
         `wait`: until it is SERVING and its listener known to be ours. `environment` is added and wins.
         Raises TargetError in one sentence.
         """
+        ...
+
+    async def start_service(
+        self,
+        name: str,
+        values: Mapping[str, str],
+        *,
+        wait: bool = True,
+        environment: Mapping[str, str] | None = None,
+    ) -> Service:
+        """Start a client of the connector: the service of that name in the profile (market_maker, live_server).
+
+        `values` fill the holes of its environment, command and config file: {"connector_address": "127.0.0.1:4001"}.
+        Credentials are not among them. `wait`: until it is ready and its listener known to be ours. `environment` is
+        added and wins. Raises TargetError in one sentence.
+        """
+        ...
+
+    async def reach(self) -> str:
+        """The host under which its services reach the sockets that this process listens on (there, or on all)."""
         ...
 
     async def close(self) -> None:
@@ -100,8 +120,8 @@ LogPath = Callable[[str], Path]
 class LauncherFactory:
     """A means of starting that was chosen and found to work; `make` gives each trial a launcher of its own.
 
-    `name`: process, container or attached; `reason`: why it was chosen, for the user; `target_version`: what is
-    under test, as far as it can be told (a digest of the program or the image).
+    `name`: process, container, compose or attached; `reason`: why it was chosen, for the user; `target_version`: what
+    is under test, as far as it can be told (a digest of the program or the image).
     """
 
     name: str

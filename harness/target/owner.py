@@ -10,6 +10,8 @@ from pathlib import Path
 
 ENV_RUN, ENV_OWNER, ENV_PLACE, ENV_SERVICE = "NFR_RUN", "NFR_OWNER", "NFR_PLACE", "NFR_SERVICE"
 LABEL_RUN, LABEL_OWNER, LABEL_PLACE = "nfr.run", "nfr.owner", "nfr.place"
+LABEL_SERVICE = "nfr.service"
+"""On a container: the service's name."""
 PLACE_FILE = ".place"
 """In a scratch folder: the place of its owner."""
 

@@ -15,22 +15,24 @@ from pathlib import Path
 
 from harness.evidence.clock import now_ns
 from harness.evidence.records import Record
-from harness.target.errors import PortTakenError, TargetError
-from harness.target.introspection import Page
+from harness.target.errors import CannotDoError, PortTakenError, TargetError
 from harness.target.leftovers import kill_processes, tagged_processes
 from harness.target.logs import LONGEST_LINE_BYTES, Log
 from harness.target.owner import ENV_SERVICE, Tag
-from harness.target.ports import LOOPBACK, HeldPort
+from harness.target.ports import HeldPort
 from harness.target.profile import ServiceProfile
 from harness.target.recipe import Recipe, inherited_environment
+from harness.target.service import Capability
 from harness.target.sockets import listeners, owner_of
-from harness.target.started import CLOSE_LIMIT_S, KILL_LIMIT_S, Life, StartedService, until
+from harness.target.started import CLOSE_LIMIT_S, KILL_LIMIT_S, Life, ReadyBy, StartedService, until
 
 FREEZE_LIMIT_S = 2.0
 
 
 class ProcessService(StartedService):
     """One process and whatever it starts. `ports`: held for as long as this object is open."""
+
+    capabilities = frozenset(Capability) - {Capability.ISOLATE}
 
     def __init__(
         self,
@@ -42,11 +44,10 @@ class ProcessService(StartedService):
         tag: Tag,
         record: Callable[[Record], None],
         *,
-        speaks_grpc: bool = True,
+        ready_by: ReadyBy | None = None,
     ) -> None:
-        super().__init__(name, profile, log, record, speaks_grpc=speaks_grpc)
+        super().__init__(name, profile, ports, log, record, ready_by=ready_by)
         self._recipe = recipe
-        self._ports = ports
         self._id = uuid.uuid4().hex
         self._environment = {
             **inherited_environment(),
@@ -57,11 +58,6 @@ class ProcessService(StartedService):
         self._popen: subprocess.Popen[bytes] | None = None
         self._serving_pid: int | None = None
         self._threads: list[threading.Thread] = []
-
-    @property
-    def address(self) -> str:
-        """See `service.Service`."""
-        return f"{LOOPBACK}:{self._ports['grpc'].port}"
 
     @property
     def direct_address(self) -> str:
@@ -119,9 +115,9 @@ class ProcessService(StartedService):
         self._ended(life, 128 - code if code < 0 else code, now_ns())
 
     async def _check_identity(self) -> None:
-        if self._popen is None or not self._speaks_grpc:
-            return
-        port = self._ports["grpc"].port
+        if self._popen is None or self._ready_by is ReadyBy.LINE:
+            return  # its own output said that it is ready
+        port = self._port_inside()
         sockets = listeners(port)
         owners = owner_of(sockets, self._family())
         if not sockets or sockets - owners.keys():
@@ -136,13 +132,7 @@ class ProcessService(StartedService):
         return tagged_processes(lambda environment: environment.get(ENV_SERVICE) == self._id)
 
     def _port_inside(self) -> int:
-        return self._ports["grpc"].port
-
-    def _pages(self) -> tuple[Page, ...]:
-        return tuple(
-            Page(one.kind, one.url or f"http://{LOOPBACK}:{self._ports[one.port].port}{one.path}")
-            for one in self._profile.introspection
-        )
+        return self._ports[self._profile.serving_port].port
 
     # -- signals ------------------------------------------------------------------------------------
 
@@ -182,6 +172,20 @@ class ProcessService(StartedService):
     async def resume(self) -> None:
         """See `service.Pausable`."""
         self._signal(signal.SIGCONT)
+
+    async def isolate(self) -> None:
+        """Raises CannotDoError."""
+        raise self._cannot_leave()
+
+    async def rejoin(self) -> None:
+        """Raises CannotDoError."""
+        raise self._cannot_leave()
+
+    def _cannot_leave(self) -> CannotDoError:
+        return CannotDoError(
+            f"{self.name} is a process of this host and shares its network, so it cannot leave it: "
+            "use --launcher container"
+        )
 
     async def close(self) -> None:
         """See `service.Service`."""

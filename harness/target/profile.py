@@ -19,7 +19,7 @@ from harness.target.profile_shape import Profile as Profile
 from harness.target.profile_shape import ServiceProfile as ServiceProfile
 
 PROFILES = Path(__file__).parent / "profiles"
-WAYS = ("command", "image", "address")
+WAYS = ("command", "image", "address", "compose")
 
 
 def known_profiles() -> tuple[str, ...]:
@@ -86,11 +86,23 @@ def _prepare(raw: dict[str, Any], path: Path, environ: Mapping[str, str]) -> Non
             continue
         where = f"profile {path}: service {name}"
         service["unset"] = _expand_ways(service, environ)
-        if service["unset"] and not any(service.get(way) for way in (*WAYS, "build")):
+        starts = any(service.get(way) for way in (*WAYS, "build"))
+        if service["unset"] and not starts and name == "connector":
             wanted = " or ".join(f"{', '.join(names)} ({way})" for way, names in service["unset"].items())
             raise ProfileError(f"{where} cannot be started: set {wanted} in the environment")
-        _expand_rest(service, environ, where)
+        # A client that this environment does not offer is refused when it is to be started, and not before.
+        _expand_rest(service, environ, where, strict=starts or not service["unset"])
         _resolve_paths(service, path.parent)
+    _prepare_compose(raw, path, environ)
+
+
+def _prepare_compose(raw: dict[str, Any], path: Path, environ: Mapping[str, str]) -> None:
+    compose = raw.get("compose")
+    if isinstance(compose, dict) and isinstance(compose.get("file"), str):
+        expanded = expand(compose["file"], environ)
+        if expanded.missing:
+            raise ProfileError(f"profile {path}: compose, file: set {', '.join(expanded.missing)} in the environment")
+        compose["file"] = (path.parent / Path(expanded.text).expanduser()).resolve()
 
 
 def _expand_ways(service: dict[str, Any], environ: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
@@ -110,18 +122,20 @@ def _expand_ways(service: dict[str, Any], environ: Mapping[str, str]) -> dict[st
     return unset
 
 
-def _expand_rest(service: dict[str, Any], environ: Mapping[str, str], where: str) -> None:
+def _expand_rest(service: dict[str, Any], environ: Mapping[str, str], where: str, *, strict: bool) -> None:
+    """`strict`: a variable that is not set is a mistake."""
     places: list[dict[str, Any]] = []
-    if isinstance(service.get("environment"), dict):
-        service["environment"] = {key: _scalar(value) for key, value in service["environment"].items()}
-        places.append(service["environment"])
+    for holder in (service, service.get("scaled")):
+        if isinstance(holder, dict) and isinstance(holder.get("environment"), dict):
+            holder["environment"] = {key: _scalar(value) for key, value in holder["environment"].items()}
+            places.append(holder["environment"])
     sources = service.get("introspection")
     places += [source for source in sources if isinstance(source, dict)] if isinstance(sources, list) else []
     for holder in places:
         for key, value in holder.items():
             if isinstance(value, str):
                 expanded = expand(value, environ)
-                if expanded.missing:
+                if expanded.missing and strict:
                     raise ProfileError(f"{where}, {key}: set {', '.join(expanded.missing)} in the environment")
                 holder[key] = expanded.text
     if isinstance(sources, list):

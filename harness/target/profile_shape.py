@@ -8,13 +8,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-STREAMS = ("account", "positions", "orders", "prices", "klines", "funding")
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from harness.target.outside import HealthPage as HealthPage
+from harness.target.outside import Knows as Knows
+from harness.target.outside import LogPatterns as LogPatterns
+from harness.target.outside import Pushes as Pushes
+from harness.target.outside import Scaled as Scaled
+from harness.target.outside import Shape, checked_pattern, checked_stream
 
 
 class VenueProfile(StrEnum):
@@ -24,14 +25,14 @@ class VenueProfile(StrEnum):
     LENIENT = "lenient"
 
 
-class VenueNeeds(_Model):
+class VenueNeeds(Shape):
     """Which venue the connector is put over when a case does not say."""
 
     profile: VenueProfile = VenueProfile.STRICT
     exchange: str = "binance"
 
 
-class Source(_Model):
+class Source(Shape):
     """One page of a service that tells what goes on inside. `port`: a name among the service's ports; or `url`."""
 
     kind: Literal["reference", "pprof", "prometheus"]
@@ -46,15 +47,17 @@ class Source(_Model):
         return self
 
 
-class Build(_Model):
+class Build(Shape):
     """An image that the harness builds itself: a Dockerfile and what of the project it copies."""
 
     dockerfile: Path
     requirements: Path
     copies: tuple[Path, ...] = ()
+    target: str = ""
+    """The stage of the Dockerfile that is the image; "": the last one."""
 
 
-class ServiceProfile(_Model):
+class ServiceProfile(Shape):
     """How one service is started (command as a process, image or build as a container) or reached (address)."""
 
     command: tuple[str, ...] = ()
@@ -63,23 +66,37 @@ class ServiceProfile(_Model):
     arguments: tuple[str, ...] = ()
     """Given to the image's entry point."""
     address: str = ""
+    compose: str = ""
+    """Its name in the Compose file of the profile."""
     environment: Mapping[str, str] = Field(default_factory=dict)
     config: Mapping[str, Any] | None = None
     """The tree that becomes the YAML config file."""
     config_refused: tuple[str, ...] = ()
     """Patterns (case-blind regular expressions) of log lines that say the config file was not accepted."""
     ports: Mapping[str, int] = Field(default_factory=lambda: {"grpc": 50051})
-    """Port names and the numbers they have inside a container; `grpc` is the one that serves."""
+    """Port names and the numbers they have inside a container; see `serving_port`."""
+    health: HealthPage | None = None
+    """Readiness is this page instead of gRPC health."""
+    log: LogPatterns = Field(default_factory=LogPatterns)
+    pushes: Pushes | None = None
+    knows: Knows | None = None
+    scaled: Scaled | None = None
     introspection: tuple[Source, ...] = ()
     ready_s: Annotated[float, Field(gt=0)] = 30.0
     unset: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     """Ways of starting that this environment does not offer, and the variables each of them lacks."""
 
+    @field_validator("config_refused")
+    @classmethod
+    def _are_patterns(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(checked_pattern(pattern) for pattern in patterns)
+
     @field_validator("ports")
     @classmethod
-    def _has_grpc(cls, ports: Mapping[str, int]) -> Mapping[str, int]:
-        if "grpc" not in ports:
-            raise ValueError("a port named grpc is needed: the one that serves")
+    def _are_ports(cls, ports: Mapping[str, int]) -> Mapping[str, int]:
+        for name, number in ports.items():
+            if not 0 < number < 65536:
+                raise ValueError(f"port {name} is {number}: a port is 1 to 65535")
         return ports
 
     @field_validator("address")
@@ -91,19 +108,43 @@ class ServiceProfile(_Model):
         return address
 
     @model_validator(mode="after")
-    def _sources_have_ports(self) -> ServiceProfile:
-        for source in self.introspection:
-            if source.port and source.port not in self.ports:
-                raise ValueError(f"introspection names the port {source.port!r}, which is not among ports")
+    def _named_ports_are_there(self) -> ServiceProfile:
+        if self.health is None and "grpc" not in self.ports:
+            raise ValueError("a port named grpc is needed, the one that serves; or give a health page")
+        named = [("introspection", source.port) for source in self.introspection if source.port]
+        named += [
+            (name, page.port)
+            for name, page in (("health", self.health), ("pushes", self.pushes), ("knows", self.knows))
+            if page is not None
+        ]
+        for name, port in named:
+            if port not in self.ports:
+                raise ValueError(f"{name} names the port {port!r}, which is not among ports")
         return self
 
+    @property
+    def serving_port(self) -> str:
+        """Name of the port that tells whether it serves: that of its health page, else grpc."""
+        return self.health.port if self.health is not None else "grpc"
+
     def starts_as(self) -> frozenset[str]:
-        """The launchers that can have this service: process, container, attached."""
-        ways = {"process": self.command, "container": self.image or self.build, "attached": self.address}
+        """The launchers that can have this service: process, container, attached, compose."""
+        ways = {
+            "process": self.command,
+            "container": self.image or self.build,
+            "attached": self.address,
+            "compose": self.compose,
+        }
         return frozenset(name for name, way in ways.items() if way)
 
 
-class Cadence(_Model):
+class ComposeFile(Shape):
+    """The user's own Compose file; its services are named by `compose` of each service of the profile."""
+
+    file: Path
+
+
+class Cadence(Shape):
     """How the target delivers a stream: pushed, or polled with a period in seconds."""
 
     polled_s: Annotated[float, Field(gt=0)] | None = None
@@ -116,7 +157,7 @@ class Cadence(_Model):
         return self
 
 
-class Deferred(_Model):
+class Deferred(Shape):
     """A case or criterion that this target need not pass yet."""
 
     case: str
@@ -126,18 +167,21 @@ class Deferred(_Model):
     until: datetime.date
 
 
-class Profile(_Model):
+class Profile(Shape):
     """One target: its services, what it needs of the venue, and what it states about itself."""
 
     name: str
     about: str = ""
     services: Mapping[str, ServiceProfile]
+    compose: ComposeFile | None = None
     venue: VenueNeeds = Field(default_factory=VenueNeeds)
     streams: Mapping[str, Cadence] = Field(default_factory=dict)
     keepalive_s: Annotated[float, Field(gt=0, le=3600)] = 30.0
     """Within this time the connector notices a client that has gone silent."""
     stream_error: Literal["venue", "path"] = "path"
     """How a live stream can be made to end with an error: by failing the venue, or by cutting the client's path."""
+    orders_at_stop: Literal["cancelled", "persisted"] = "persisted"
+    """What the market maker does about its open orders when it is told to stop."""
     deferred: tuple[Deferred, ...] = ()
 
     @field_validator("services")
@@ -145,15 +189,25 @@ class Profile(_Model):
     def _has_connector(cls, services: Mapping[str, ServiceProfile]) -> Mapping[str, ServiceProfile]:
         if "connector" not in services:
             raise ValueError("a service named connector is needed")
+        if services["connector"].health is not None:
+            raise ValueError("the connector is asked by gRPC health: take its health page out")
         return services
 
     @field_validator("streams")
     @classmethod
     def _known_streams(cls, streams: Mapping[str, Cadence]) -> Mapping[str, Cadence]:
         for name in streams:
-            if name not in STREAMS:
-                raise ValueError(f"{name!r} is not a stream; the streams are {', '.join(STREAMS)}")
+            checked_stream(name)
         return streams
+
+    @model_validator(mode="after")
+    def _compose_both_ways(self) -> Profile:
+        named = [name for name, service in self.services.items() if service.compose]
+        if named and self.compose is None:
+            raise ValueError(f"services.{named[0]} names a Compose service: give the file too, as compose: {{file: …}}")
+        if self.compose is not None and "connector" not in named:
+            raise ValueError("name the connector's service in that file as services.connector.compose")
+        return self
 
     @property
     def connector(self) -> ServiceProfile:

@@ -13,7 +13,7 @@ import yaml
 
 from harness.target.credentials import Credentials
 from harness.target.errors import ProfileError
-from harness.target.expansion import fill, fill_tree
+from harness.target.expansion import Values, fill, fill_tree
 from harness.target.profile import ServiceProfile
 
 INHERITED = re.compile(
@@ -25,11 +25,15 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the service will run: what only the launcher knows."""
+    """Where the service will run: what only the launcher knows. `data_folder`: it may write there, and what it wrote
+    is there again after its restart."""
 
     ports: Mapping[str, int]
     config_path: str
     python: str
+    host: str = "127.0.0.1"
+    """Where it should listen."""
+    data_folder: str = "/tmp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,54 +45,66 @@ class Recipe:
     environment: Mapping[str, str] = field(repr=False)
     config_text: str | None
     config_path: str
-    secrets: tuple[str, ...] = field(repr=False)
-    masked: tuple[str, ...] = field(repr=False)
 
 
-def cook(
-    service: ServiceProfile,
-    place: Place,
-    *,
-    exchange: str,
-    venue_url: str,
-    credentials: Credentials | None,
-    environment: Mapping[str, str],
-    where: str,
-) -> Recipe:
-    """Fill in the profile. `venue_url` "" means that there is no venue; `environment` is added last and wins.
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """What goes into a service's {holes} besides what its place gives. `peers`: hosts to reach without proxy."""
 
-    Raises ProfileError: an unknown value in the profile, a venue's address without a scheme.
-    """
+    values: Values = field(repr=False)
+    peers: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    masked: tuple[str, ...] = field(default=(), repr=False)
+
+
+def connector_filling(exchange: str, venue_url: str, credentials: Credentials | None, where: str) -> Filling:
+    """For the connector. `venue_url` "" means that there is no venue. Raises ProfileError: no scheme in the address."""
     known = credentials or Credentials("", "")
     values: dict[str, str | None] = {
-        "python": place.python,
         "exchange": exchange,
-        "config_file": place.config_path if service.config is not None else None,
         "venue_url": checked_url(venue_url, where) if venue_url else None,
         "api_key": known.key,
         "api_secret": known.secret,
         "passphrase": known.passphrase,
+    }
+    return Filling(values, (urlsplit(venue_url).hostname or "",), known.texts(), (known.key,))
+
+
+def client_filling(values: Mapping[str, str]) -> Filling:
+    """For a client of the connector, which holds no credentials of the exchange."""
+    return Filling(values, tuple(text.rpartition(":")[0] for text in values.values() if ":" in text))
+
+
+def cook(
+    service: ServiceProfile, place: Place, filling: Filling, *, environment: Mapping[str, str], where: str
+) -> Recipe:
+    """Fill in the profile; `environment` is added last and wins. Raises ProfileError: a hole of an unknown name."""
+    values: dict[str, str | None] = {
+        "python": place.python,
+        "config_file": place.config_path if service.config is not None else None,
+        "data_folder": place.data_folder,
         **{f"{name}_port": str(port) for name, port in place.ports.items()},
+        **filling.values,
     }
     filled = {name: fill(text, values, f"{where}: environment {name}") for name, text in service.environment.items()}
     config_text = None
     if service.config is not None:
         config_text = to_yaml(fill_tree(service.config, values, f"{where}: config"))
     return Recipe(
-        command=tuple(word for word in (fill(one, values, f"{where}: command") for one in service.command) if word),
-        arguments=tuple(
-            word for word in (fill(one, values, f"{where}: arguments") for one in service.arguments) if word
-        ),
+        command=_words(service.command, values, f"{where}: command"),
+        arguments=_words(service.arguments, values, f"{where}: arguments"),
         environment={
-            **without_proxy(venue_url),
+            **without_proxy(*filling.peers),
             **{name: text for name, text in filled.items() if text is not None},
             **environment,
         },
         config_text=config_text,
         config_path=place.config_path,
-        secrets=known.texts(),
-        masked=(known.key,),
     )
+
+
+def _words(words: tuple[str, ...], values: Values, where: str) -> tuple[str, ...]:
+    return tuple(word for word in (fill(one, values, where) for one in words) if word)
 
 
 def checked_url(url: str, where: str) -> str:
@@ -99,9 +115,9 @@ def checked_url(url: str, where: str) -> str:
     return url
 
 
-def without_proxy(venue_url: str) -> dict[str, str]:
-    """Environment that keeps a service from asking a proxy for this host or for the venue."""
-    hosts = ["localhost", "127.0.0.1", "::1", urlsplit(venue_url).hostname or ""]
+def without_proxy(*peers: str) -> dict[str, str]:
+    """Environment that keeps a service from asking a proxy for this host or for its peers."""
+    hosts = ["localhost", "127.0.0.1", "::1", *peers]
     inherited = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
     listed = ",".join(dict.fromkeys(host for host in (*inherited.split(","), *hosts) if host))
     return {"NO_PROXY": listed, "no_proxy": listed}
@@ -134,10 +150,5 @@ def to_yaml(tree: object) -> str:
 
 def refusal_of_config(service: ServiceProfile, lines: tuple[str, ...]) -> str:
     """The log line that says the config file was not accepted; empty when none does."""
-    patterns = []
-    for pattern in service.config_refused:
-        try:
-            patterns.append(re.compile(pattern, re.IGNORECASE))
-        except re.error as error:
-            raise ProfileError(f"config_refused {pattern!r} is not a regular expression ({error})") from None
+    patterns = [re.compile(pattern, re.IGNORECASE) for pattern in service.config_refused]
     return next((line for line in lines for one in patterns if one.search(line)), "")

@@ -17,6 +17,7 @@ class Capability(StrEnum):
     PAUSE = "pause"
     RESTART = "restart"
     INSPECT = "inspect"
+    ISOLATE = "isolate"
 
 
 @runtime_checkable
@@ -55,6 +56,21 @@ class Pausable(Protocol):
 
 
 @runtime_checkable
+class Isolatable(Protocol):
+    """Can be cut off from everybody: from its peers, from its venue and from this harness."""
+
+    async def isolate(self) -> None:
+        """Take it off its network; returns when it is off. What it sends and what is sent to it is lost, connections
+        stay open, and its published ports (`address`, `port_address`, introspection) do not work meanwhile."""
+        ...
+
+    async def rejoin(self) -> None:
+        """Put it back under the same names, and at the same address where the network allows that; nothing happens
+        when it is on its network."""
+        ...
+
+
+@runtime_checkable
 class Inspectable(Protocol):
     """Can be looked into."""
 
@@ -80,7 +96,7 @@ class Inspectable(Protocol):
         ...
 
 
-class Service(Killable, Restartable, Pausable, Inspectable, Protocol):
+class Service(Killable, Restartable, Pausable, Isolatable, Inspectable, Protocol):
     """One service. Every wait is bounded; `close` always works."""
 
     record: Callable[[Record], None]
@@ -98,7 +114,17 @@ class Service(Killable, Restartable, Pausable, Inspectable, Protocol):
 
     @property
     def direct_address(self) -> str:
-        """host:port without any proxy in between: refused exactly while the service itself does not listen."""
+        """host:port without any proxy in between: refused exactly while the service itself does not listen.
+
+        Ask anew after a restart and after `rejoin`: a container's address may have changed.
+        """
+        ...
+
+    def port_address(self, port_name: str) -> str:
+        """host:port of the port that the profile calls so, as seen from this harness; stays the same over restarts.
+
+        Raises TargetError for a name that is not among the profile's ports.
+        """
         ...
 
     @property
@@ -122,7 +148,8 @@ class Service(Killable, Restartable, Pausable, Inspectable, Protocol):
         ...
 
     async def wait_serving(self, limit_s: float | None = None) -> None:
-        """Wait until gRPC health says SERVING (asked every 50 ms) and the listener is known to be ours.
+        """Wait until gRPC health says SERVING, or its health page 200 (asked every 50 ms), and the listener is known to
+        be ours.
 
         `limit_s` None: the profile's. Raises DiedAtStartError, NotServingError, PortTakenError, TargetError.
         """

@@ -1,9 +1,10 @@
-"""Wait until a gRPC service answers SERVING, by our own polling: no probe binary and no library's idea of ready."""
+"""Wait until a service is ready, by gRPC health or its HTTP page, by our own polling: no probe binary and no library's
+idea of ready."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import grpc
@@ -16,6 +17,7 @@ from harness.wire.opensqt.market_maker.v1 import exchange_pb2, exchange_pb2_grpc
 POLL_S = 0.05
 ASK_LIMIT_S = 1.0
 SERVING = "SERVING"
+OK = "200"
 _OPTIONS = (
     # Each question gets its own connection: a shared one would sit out gRPC's back-off after the first refusal.
     ("grpc.use_local_subchannel_pool", 1),
@@ -50,10 +52,41 @@ async def ask_name(address: str, limit_s: float = ASK_LIMIT_S) -> str:
         return str(reply.name)
 
 
+async def ask_page(address: str, path: str, limit_s: float = ASK_LIMIT_S) -> str:
+    """One GET over a fresh connection: the status (200, 503, …), or why there is none."""
+    host, _, port = address.rpartition(":")
+    writer: asyncio.StreamWriter | None = None
+    try:
+        async with asyncio.timeout(limit_s):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode())
+            words = (await reader.readline()).decode("latin-1").split()
+    except TimeoutError:
+        return f"no answer within {limit_s:g} s"
+    except (OSError, ValueError) as error:  # ValueError: a line without end
+        return getattr(error, "strerror", "") or type(error).__name__
+    finally:
+        if writer is not None:
+            writer.close()
+    return words[1] if len(words) > 1 and words[0].startswith("HTTP/") else "no HTTP answer"
+
+
 async def until_serving(
     address: str, limit_s: float, gone: Callable[[], bool], service: str = ""
 ) -> tuple[Ready | None, str]:
-    """Ask every 50 ms. Returns (Ready, "SERVING"), or (None, the last answer) after `limit_s` or once `gone()`."""
+    """Ask gRPC health every 50 ms. Returns (Ready, "SERVING"), or (None, the last answer) after `limit_s` or once
+    `gone()`."""
+    return await _until(SERVING, lambda left_s: ask_health(address, service, left_s), limit_s, gone)
+
+
+async def until_page(address: str, path: str, limit_s: float, gone: Callable[[], bool]) -> tuple[Ready | None, str]:
+    """The same for an HTTP page that is to answer 200."""
+    return await _until(OK, lambda left_s: ask_page(address, path, left_s), limit_s, gone)
+
+
+async def _until(
+    wanted: str, ask: Callable[[float], Awaitable[str]], limit_s: float, gone: Callable[[], bool]
+) -> tuple[Ready | None, str]:
     end_s = monotonic_s() + limit_s
     earliest_ns, answer = 0, "no answer"
     while not gone():
@@ -61,8 +94,8 @@ async def until_serving(
         if left_s <= 0:
             break
         asked_ns = now_ns()
-        answer = await ask_health(address, service, min(ASK_LIMIT_S, left_s))
-        if answer == SERVING:
+        answer = await ask(min(ASK_LIMIT_S, left_s))
+        if answer == wanted:
             return Ready(now_ns(), earliest_ns), answer
         earliest_ns = asked_ns
         await asyncio.sleep(min(POLL_S, max(0.0, end_s - monotonic_s())))

@@ -7,8 +7,9 @@ import asyncio
 import json
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
 from harness.evidence.clock import monotonic_s, now_ns
@@ -16,11 +17,11 @@ from harness.evidence.records import Fact, Mark, Reading, Record
 from harness.target.errors import DiedAtStartError, NotServingError, PortTakenError, TargetError
 from harness.target.introspection import Introspection, Page, Subject
 from harness.target.logs import Log
-from harness.target.ports import TAKEN_PATTERN
+from harness.target.ports import LOOPBACK, TAKEN_PATTERN, HeldPort
 from harness.target.profile import ServiceProfile
 from harness.target.recipe import refusal_of_config
 from harness.target.service import Capability
-from harness.target.serving import Ready, until_serving
+from harness.target.serving import Ready, until_page, until_serving
 from harness.target.sockets import connection_inode, socket_inodes
 
 POLL_S = 0.01
@@ -34,6 +35,14 @@ LOG_END_LIMIT_S = 2.0
 
 def nobody(record: Record) -> None:
     """The record callback of a service that no trial follows."""
+
+
+class ReadyBy(Enum):
+    """What tells that a service is ready: gRPC health, its HTTP page, or one JSON line {"ready": true, …} it writes."""
+
+    HEALTH = "health"
+    PAGE = "page"
+    LINE = "line"
 
 
 @dataclass(eq=False)
@@ -61,28 +70,50 @@ class StartedService(abc.ABC):
         self,
         name: str,
         profile: ServiceProfile,
+        ports: Mapping[str, HeldPort],
         log: Log,
         record: Callable[[Record], None],
         *,
-        speaks_grpc: bool = True,
+        ready_by: ReadyBy | None = None,
     ) -> None:
-        """`speaks_grpc`: readiness is gRPC health; else it is one JSON line {"ready": true, …} on its output."""
+        """`ports`: of this host, by the names of the profile's ports; held for as long as this object is open.
+
+        `ready_by` None: as the profile says, the health page when it has one.
+        """
         self.name = name
         self.record = record
         self._profile = profile
+        self._ports = ports
         self._log = log
-        self._speaks_grpc = speaks_grpc
+        self._ready_by = ready_by or (ReadyBy.PAGE if profile.health is not None else ReadyBy.HEALTH)
         self._life: Life | None = None
         self._watched: dict[int, int] = {}
         self._introspection = Introspection(name, (), self._subject)
         self._closed = False
 
-    # -- what a kind of service must say of itself ------------------------------------------------
+    # -- where it is --------------------------------------------------------------------------------
 
     @property
-    @abc.abstractmethod
     def address(self) -> str:
+        """See `service.Service`: the port of this host that serves."""
+        return self.port_address(self._profile.serving_port)
+
+    def port_address(self, port_name: str) -> str:
         """See `service.Service`."""
+        held = self._ports.get(port_name)
+        if held is None:
+            known = ", ".join(sorted(self._ports))
+            raise TargetError(f"{self.name} has no port {port_name!r}: use one of {known}, or add it to its profile")
+        return f"{LOOPBACK}:{held.port}"
+
+    def _pages(self) -> tuple[Page, ...]:
+        """Its introspection pages, addressed as from this host."""
+        return tuple(
+            Page(one.kind, one.url or f"http://{self.port_address(one.port)}{one.path}")
+            for one in self._profile.introspection
+        )
+
+    # -- what a kind of service must say of itself ------------------------------------------------
 
     @property
     @abc.abstractmethod
@@ -95,12 +126,8 @@ class StartedService(abc.ABC):
         """See `service.Service`."""
 
     @abc.abstractmethod
-    def _pages(self) -> tuple[Page, ...]:
-        """Its introspection pages, addressed as from this host."""
-
-    @abc.abstractmethod
     def _port_inside(self) -> int:
-        """The port it serves on, in its own network namespace."""
+        """The number of its serving port in its own network namespace."""
 
     @abc.abstractmethod
     async def _begin(self) -> Life:
@@ -109,6 +136,26 @@ class StartedService(abc.ABC):
     @abc.abstractmethod
     async def _check_identity(self) -> None:
         """Raise PortTakenError unless what listens at `address` is this very service."""
+
+    @abc.abstractmethod
+    async def pause(self) -> None:
+        """See `service.Pausable`."""
+
+    @abc.abstractmethod
+    async def resume(self) -> None:
+        """See `service.Pausable`."""
+
+    @abc.abstractmethod
+    async def isolate(self) -> None:
+        """See `service.Isolatable`."""
+
+    @abc.abstractmethod
+    async def rejoin(self) -> None:
+        """See `service.Isolatable`."""
+
+    @abc.abstractmethod
+    async def close(self) -> None:
+        """See `service.Service`."""
 
     @abc.abstractmethod
     async def kill(self) -> None:
@@ -145,10 +192,7 @@ class StartedService(abc.ABC):
         if life is None:
             raise TargetError(f"{self.name} was not started: start it first")
         limit_s = self._profile.ready_s if limit_s is None else limit_s
-        if self._speaks_grpc:
-            ready, answer = await until_serving(self.address, limit_s, life.exited.is_set)
-        else:
-            ready, answer = await self._until_line(life, limit_s), "no ready line"
+        ready, answer = await self._until_ready(life, limit_s)
         if ready is None and life.exited.is_set():
             await until(life.log_ended.is_set, LOG_END_LIMIT_S)
             raise self._died_error(life)
@@ -166,13 +210,17 @@ class StartedService(abc.ABC):
             await asyncio.to_thread(self._introspection.read)
             self.record(Mark(ready.t_ns, "process.serving", {"service": self.name}, earliest_ns=ready.earliest_ns))
 
-    async def _until_line(self, life: Life, limit_s: float) -> Ready | None:
+    async def _until_ready(self, life: Life, limit_s: float) -> tuple[Ready | None, str]:
+        if self._ready_by is ReadyBy.HEALTH:
+            return await until_serving(self.address, limit_s, life.exited.is_set)
+        if self._ready_by is ReadyBy.PAGE and self._profile.health is not None:
+            return await until_page(self.address, self._profile.health.path, limit_s, life.exited.is_set)
         await until(lambda: life.ready_line is not None or life.exited.is_set(), limit_s)
-        return Ready(now_ns(), 0) if life.ready_line is not None else None
+        return Ready(now_ns(), 0) if life.ready_line is not None else None, "no ready line"
 
     def _heard(self, life: Life, text: str) -> None:
         """One line of output arrived: it may be the ready line."""
-        if life.ready_line is None and not self._speaks_grpc and text.lstrip().startswith("{"):
+        if life.ready_line is None and self._ready_by is ReadyBy.LINE and text.lstrip().startswith("{"):
             try:
                 said = json.loads(text)
             except ValueError:

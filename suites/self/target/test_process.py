@@ -14,6 +14,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from harness.target.credentials import Credentials
 from harness.target.errors import PortTakenError, TargetError
 from harness.target.ports import HeldPort, hold_quiet_port
+from harness.target.process import ProcessService
 
 from .workshop import Play, Workshop, endpoint, gone
 
@@ -92,6 +93,7 @@ def test_config_file_holds_no_secret_and_no_base_url_without_a_venue(workshop: W
     async def choreography() -> None:
         known = Credentials.fresh()
         service = await workshop.processes().start_connector("mock", "", known)
+        assert isinstance(service, ProcessService)
         text = Path(service.config_path).read_text()  # noqa: ASYNC240 - a small local file
         assert '"${API_KEY}"' in text
         assert "base_url" not in text

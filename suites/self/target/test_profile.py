@@ -11,7 +11,7 @@ from harness.target.credentials import Credentials
 from harness.target.errors import ProfileError
 from harness.target.expansion import expand, fill, fill_tree
 from harness.target.profile import PROFILES, known_profiles, load_profile
-from harness.target.recipe import Place, Recipe, cook, refusal_of_config
+from harness.target.recipe import Place, Recipe, connector_filling, cook, refusal_of_config
 
 pytestmark = pytest.mark.self
 
@@ -105,6 +105,67 @@ def test_every_mistake_has_its_place(tmp_path: Path, text: str, says: str) -> No
     assert says in refusal(tmp_path, text)
 
 
+CLIENT = MINIMAL + "  live_server:\n    command: [./live]\n    ports: {http: 80}\n    health: {}\n"
+KINDS = CLIENT + "    pushes:\n      kinds:\n        kline: "
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (CLIENT.replace("    health: {}\n", ""), "line 6: services.live_server: a port named grpc is needed"),
+        (CLIENT.replace("{}", "{port: web}"), "services.live_server: health names the port 'web', which is not among"),
+        (CLIENT.replace("{}", "{path: health}"), "line 8: services.live_server.health.path: 'health' is not a path"),
+        (MINIMAL + "    health: {port: grpc}\n", "the connector is asked by gRPC health"),
+        (MINIMAL + "    ports: {grpc: 70000}\n", "line 5: services.connector.ports: port grpc is 70000"),
+        (CLIENT + "    log: {error: '('}\n", "line 9: services.live_server.log.error: '(' is not a regular expression"),
+        (CLIENT + "    log: {decision: 'order (?P<key>.)'}\n", "needs the named groups (?P<key>...) and (?P<t_ns>...)"),
+        (CLIENT + "    config_refused: ['[']\n", "line 9: services.live_server.config_refused: '[' is not a regular"),
+        (KINDS + "{stream: candles, value: '{close}'}\n", "line 11: services.live_server.pushes.kinds.kline.stream: "),
+        (KINDS + "{stream: klines, value: close}\n", "'close' names no field: write it as {name}"),
+        (KINDS + "{stream: klines, value: '{close'}\n", "names no field"),
+        (KINDS + "{stream: klines, value: '{a b}'}\n", "{a b} is not the name of a field"),
+        (KINDS + "{stream: klines, key: [a..b], value: '{c}'}\n", "'a..b' is not the name of a field"),
+        (CLIENT + "    pushes: {kinds: {}}\n", "line 9: services.live_server.pushes.kinds"),
+        (CLIENT + "    knows: {path: /status}\n", "line 9: services.live_server.knows.orders: Field required"),
+        (CLIENT + "    scaled: {environment: {X: 0.5}, factor: 0}\n", "line 9: services.live_server.scaled.factor"),
+        (MINIMAL + "orders_at_stop: kept\n", "line 5: orders_at_stop: Input should be 'cancelled' or 'persisted'"),
+        (MINIMAL + "compose: {file: c.yaml}\n", "name the connector's service in that file"),
+        (MINIMAL + "    compose: exchange\n", "give the file too, as compose: {file: …}"),
+    ],
+)
+def test_every_mistake_about_a_client_has_its_place(tmp_path: Path, text: str, says: str) -> None:
+    assert says in refusal(tmp_path, text)
+
+
+@pytest.mark.parametrize(("name", "environ"), [("reference", {}), ("opensqt", GO)])
+def test_the_clients_of_the_profiles_that_come_along(name: str, environ: dict[str, str]) -> None:
+    profile = load_profile(name, environ)
+    assert set(profile.services) == {"connector", "market_maker", "live_server"}
+    for client in ("market_maker", "live_server"):
+        service = profile.services[client]
+        assert service.health is not None
+        assert (service.health.path, service.serving_port) == ("/health", "http")
+        assert "{connector_address}" in service.environment["EXCHANGE_GRPC_ADDRESS"]
+    pushes = profile.services["live_server"].pushes
+    assert pushes is not None
+    assert {kind.stream for kind in pushes.kinds.values()} == {"klines", "orders", "account", "positions"}
+
+
+def test_opensqt_without_its_clients_still_loads() -> None:
+    profile = load_profile("opensqt", GO)
+    assert profile.services["market_maker"].starts_as() == frozenset()
+    assert profile.services["live_server"].unset["command"] == ("OPENSQT_LIVE_SERVER_BIN",)
+    with_it = load_profile("opensqt", {**GO, "OPENSQT_LIVE_SERVER_IMAGE": "opensqt/live:1"})
+    assert with_it.services["live_server"].starts_as() == {"container"}
+
+
+def test_scaled_holds_texts(tmp_path: Path) -> None:
+    profile = load_profile(write(tmp_path, CLIENT + "    scaled: {environment: {BACKOFF_SCALE: 0.02}, factor: 0.02}\n"))
+    scaled = profile.services["live_server"].scaled
+    assert scaled is not None
+    assert dict(scaled.environment) == {"BACKOFF_SCALE": "0.02"}
+
+
 def test_deferrals(tmp_path: Path) -> None:
     text = MINIMAL + 'deferred: [{case: "3.1.1", reason: not built, owner: ann, until: 2027-01-31}]\n'
     [deferred] = load_profile(write(tmp_path, text)).deferred
@@ -129,9 +190,7 @@ def cooked(profile_name: str, venue_url: str = "", known: Credentials | None = N
     return cook(
         load_profile(profile_name, GO).connector,
         Place({"grpc": 4001, "introspection": 4002}, "/tmp/c.yaml", "/usr/bin/python3"),
-        exchange="bitget",
-        venue_url=venue_url,
-        credentials=known,
+        connector_filling("bitget", venue_url, known, "here"),
         environment={"EXTRA": "1"},
         where="here",
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from harness.evidence.records import Mark, Record
-from harness.target.container_launcher import ContainerLauncher, Images
+from harness.target.container_launcher import ContainerLauncher
 from harness.target.launcher import Launcher
 from harness.target.owner import start_time_ticks
 from harness.target.process_launcher import ProcessLauncher
@@ -18,15 +18,39 @@ from harness.target.profile import Profile, load_profile
 PROGRAMS = Path(__file__).parent / "programs"
 
 
-def small_profile(folder: Path, *ways: str, **changes: object) -> Path:
-    """Write the profile of the small server; `ways` are its misbehaviours, `changes` replace service keys."""
+SMALL_BUILD = {
+    "dockerfile": str(PROGRAMS / "Dockerfile"),
+    "requirements": str(PROGRAMS / "requirements.txt"),
+    "copies": [str(PROGRAMS / "small_server.py")],
+}
+
+
+def small_client(*ways: str, host: str = "127.0.0.1") -> dict[str, object]:
+    """The small server as a client of the connector: with a health page and without gRPC."""
+    return {
+        "command": ["{python}", str(PROGRAMS / "small_server.py"), "client", *ways],
+        "build": SMALL_BUILD,
+        "arguments": ["client", *ways],
+        "environment": {
+            "HOST": host,
+            "PORT": "{http_port}",
+            "EXCHANGE_GRPC_ADDRESS": "{connector_address}",
+            "DATA_FOLDER": "{data_folder}",
+        },
+        "ports": {"http": 8080},
+        "health": {"port": "http", "path": "/health"},
+        "ready_s": 10,
+    }
+
+
+def small_profile(folder: Path, *ways: str, client: dict[str, object] | None = None, **changes: object) -> Path:
+    """Write the profile of the small server; `ways` are its misbehaviours, `changes` replace service keys.
+
+    `client`: the market maker of the profile.
+    """
     service: dict[str, object] = {
         "command": ["{python}", str(PROGRAMS / "small_server.py"), *ways],
-        "build": {
-            "dockerfile": str(PROGRAMS / "Dockerfile"),
-            "requirements": str(PROGRAMS / "requirements.txt"),
-            "copies": [str(PROGRAMS / "small_server.py")],
-        },
+        "build": SMALL_BUILD,
         "arguments": list(ways),
         "environment": {
             "PORT": "{grpc_port}",
@@ -43,7 +67,8 @@ def small_profile(folder: Path, *ways: str, **changes: object) -> Path:
         service["introspection"] = [{"kind": "reference", "port": "introspection"}]
     service.update(changes)
     path = folder / "small.yaml"
-    path.write_text(yaml.safe_dump({"name": "small", "services": {"connector": service}}))
+    services = {"connector": service, **({"market_maker": client} if client else {})}
+    path.write_text(yaml.safe_dump({"name": "small", "services": services}))
     return path
 
 
@@ -57,13 +82,28 @@ class Workshop:
         """Of the small server, where there is a Docker engine."""
         self._launchers: list[Launcher] = []
 
-    def profile(self, *ways: str, **changes: object) -> Profile:
+    def profile(self, *ways: str, client: dict[str, object] | None = None, **changes: object) -> Profile:
         """The small server that behaves in these ways."""
-        return load_profile(str(small_profile(self.folder, *ways, **changes)))
+        return load_profile(str(small_profile(self.folder, *ways, client=client, **changes)))
+
+    def with_client(self, kind: str, *ways: str, **changes: object) -> Launcher:
+        """A launcher whose market maker is the small server with a health page, which behaves in these ways."""
+        host = "127.0.0.1" if kind == "process" else "0.0.0.0"
+        environment = {"HOST": host, "PORT": "{grpc_port}"}
+        profile = self.profile(client={**small_client(*ways, host=host), **changes}, environment=environment)
+        launcher: Launcher
+        if kind == "process":
+            launcher = ProcessLauncher(profile, "test", self.log_path, self.records.append)
+        else:
+            launcher = ContainerLauncher(profile, lambda _: self.image, "test", self.log_path, self.records.append)
+        self._launchers.append(launcher)
+        return launcher
 
     def processes(self, *ways: str, **changes: object) -> ProcessLauncher:
         """A process launcher of it."""
-        launcher = ProcessLauncher(self.profile(*ways, **changes), "test", self.log_path, self.records.append)
+        launcher = ProcessLauncher(
+            self.profile(*ways, client=None, **changes), "test", self.log_path, self.records.append
+        )
         self._launchers.append(launcher)
         return launcher
 
@@ -71,9 +111,9 @@ class Workshop:
         """A container launcher of it."""
         environment = {"HOST": "0.0.0.0", "PORT": "{grpc_port}", "INTROSPECTION_PORT": "{introspection_port}"}
         environment |= {"API_KEY": "{api_key}", "API_SECRET": "{api_secret}"}
-        profile = self.profile(*ways, **{"environment": environment, **changes})
-        images = Images(self.image, self.image)
-        launcher = ContainerLauncher(profile, images, "test", self.log_path, self.records.append)
+        changes = {"environment": environment, **changes}
+        profile = self.profile(*ways, client=None, **changes)
+        launcher = ContainerLauncher(profile, lambda _: self.image, "test", self.log_path, self.records.append)
         self._launchers.append(launcher)
         return launcher
 

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from harness.target.container_launcher import ContainerLauncher, Images
+from harness.target.container_launcher import ContainerLauncher
 from harness.target.launcher import Launcher
 from harness.target.process_launcher import ProcessLauncher
 from harness.target.profile import load_profile
@@ -21,7 +21,7 @@ async def main(profile_file: str, logs: str, image: str) -> None:
 
     launcher: Launcher
     if image:
-        launcher = ContainerLauncher(profile, Images(image, image), "owned", log_path)
+        launcher = ContainerLauncher(profile, lambda _: image, "owned", log_path)
     else:
         launcher = ProcessLauncher(profile, "owned", log_path)
     service = await launcher.start_connector("mock")

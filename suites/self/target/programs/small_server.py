@@ -1,10 +1,14 @@
-"""A small real gRPC server with a health service, and the misbehaviours that a launcher must survive (argv[1])."""
+"""A small real gRPC server with a health service, and the misbehaviours that a launcher must survive (argv[1]).
+
+As `client` it has a health page in place of gRPC, and connects to the connector's address once.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -39,6 +43,17 @@ class Page(BaseHTTPRequestHandler):
         """Quiet: the log belongs to the tests."""
 
 
+class Health(Page):
+    """The health page of a client: 503 until `ready_at_s`."""
+
+    ready_at_s = 0.0
+
+    def do_GET(self) -> None:
+        self.send_response(200 if time.monotonic() >= self.ready_at_s else 503)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
 def say(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
@@ -61,6 +76,8 @@ def main() -> int:
         say(f"INFO grandchild {child.pid}")
     if "never" in ways:
         time.sleep(600)
+    if "client" in ways:
+        return be_client(ways)
     server = grpc.server(futures.ThreadPoolExecutor(4))
     servicer = health.HealthServicer()
     servicer.set("", health_pb2.HealthCheckResponse.SERVING)
@@ -78,6 +95,26 @@ def main() -> int:
     signal.sigwait({signal.SIGUSR1 if "deaf" in ways else signal.SIGTERM})
     say("INFO graceful shutdown")
     server.stop(0.2).wait()
+    return 0
+
+
+def be_client(ways: set[str]) -> int:
+    """Count this start in the data folder, connect once, serve the health page until SIGTERM."""
+    counted = os.path.join(os.environ["DATA_FOLDER"], "starts")
+    with open(counted, "a") as file:
+        file.write("x")
+    say(f"INFO start number {os.path.getsize(counted)}")
+    host, _, port = os.environ["EXCHANGE_GRPC_ADDRESS"].rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=2).close()
+        say("INFO reached the connector")
+    except OSError as error:
+        say(f"WARN connection attempt failed {error}")
+    Health.ready_at_s = time.monotonic() + (1.0 if "slow" in ways else 600.0 if "unhealthy" in ways else 0.0)
+    pages = HTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Health)
+    threading.Thread(target=pages.serve_forever, daemon=True).start()
+    signal.sigwait({signal.SIGTERM})
+    say("INFO graceful shutdown")
     return 0
 
 
