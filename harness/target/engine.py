@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import socket
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import docker
@@ -17,6 +19,16 @@ from harness.target.owner import LABEL_OWNER
 ANSWER_LIMIT_S = 60
 PING_LIMIT_S = 5
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """Something of ours in the engine. `kind`: container, network or volume."""
+
+    kind: str
+    name: str
+    labels: Mapping[str, str]
+    remove: Callable[[], object]
 
 
 class Engine:
@@ -60,27 +72,28 @@ class Engine:
         with contextlib.suppress(docker.errors.APIError):
             self.client.images.remove(image)
 
-    def remove_labelled(self, wanted: Callable[[Mapping[str, str]], bool]) -> list[tuple[str, str, str]]:
-        """Remove the containers, networks and volumes whose labels are `wanted`: (kind, name, owner) of each."""
-        removed: list[tuple[str, str, str]] = []
+    def labelled(self, wanted: Callable[[Mapping[str, str]], bool]) -> list[Thing]:
+        """Our containers, networks and volumes whose labels are `wanted`, in an order in which they can be removed."""
         ours: dict[str, str | list[str] | bool] = {"label": LABEL_OWNER}
-        for container in self.client.containers.list(all=True, filters=ours, ignore_removed=True):
-            if wanted(container.labels):
-                with contextlib.suppress(docker.errors.APIError):
-                    container.remove(force=True, v=True)
-                    removed.append(("container", container.name or "", container.labels[LABEL_OWNER]))
+        things = [
+            Thing("container", one.name or "", one.labels, functools.partial(one.remove, force=True, v=True))
+            for one in self.client.containers.list(all=True, filters=ours, ignore_removed=True)
+        ]
         for network in self.client.networks.list(filters=ours):
             labels = (network.attrs or {}).get("Labels") or {}
-            if wanted(labels):
-                with contextlib.suppress(docker.errors.APIError):
-                    network.remove()
-                    removed.append(("network", network.name or "", labels[LABEL_OWNER]))
+            things.append(Thing("network", network.name or "", labels, network.remove))
         for volume in self.client.volumes.list(filters=ours):
             labels = (volume.attrs or {}).get("Labels") or {}
-            if wanted(labels):
-                with contextlib.suppress(docker.errors.APIError):
-                    volume.remove(force=True)
-                    removed.append(("volume", volume.name, labels[LABEL_OWNER]))
+            things.append(Thing("volume", volume.name, labels, functools.partial(volume.remove, force=True)))
+        return [thing for thing in things if wanted(thing.labels)]
+
+    def remove_labelled(self, wanted: Callable[[Mapping[str, str]], bool]) -> list[Thing]:
+        """Remove those; returns what was removed."""
+        removed = []
+        for thing in self.labelled(wanted):
+            with contextlib.suppress(docker.errors.APIError):
+                thing.remove()
+                removed.append(thing)
         return removed
 
 

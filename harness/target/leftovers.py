@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
 import os
@@ -9,14 +10,17 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.evidence.clock import monotonic_s
 from harness.target.owner import (
     ENV_OWNER,
     ENV_PLACE,
+    ENV_RUN,
     LABEL_OWNER,
     LABEL_PLACE,
+    LABEL_RUN,
     PLACE_FILE,
     Owner,
     orphaned,
@@ -83,6 +87,52 @@ def remove_all_of(owner: Owner) -> tuple[str, ...]:
     return tuple(removed)
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What of one run exists now, by name; a process as `PID COMMAND`."""
+
+    processes: tuple[str, ...] = ()
+    containers: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+
+    def items(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Each kind with its names."""
+        return (
+            ("processes", self.processes),
+            ("containers", self.containers),
+            ("networks", self.networks),
+            ("volumes", self.volumes),
+        )
+
+
+async def left_of(run: str) -> Left:
+    """What carries the label of this run, whoever of its owners started it; this process itself is never counted."""
+    return await asyncio.to_thread(_left_of, run)
+
+
+def _left_of(run: str) -> Left:
+    from harness.target.engine import Engine
+
+    pids = tagged_processes(lambda tags: tags.get(ENV_RUN) == run)
+    left = Left(tuple(f"{pid} {_command(pid)}" for pid in sorted(pids)))
+    engine = Engine.reach()
+    if engine is None:
+        return left
+    try:
+        things = engine.labelled(lambda labels: labels.get(LABEL_RUN) == run)
+    finally:
+        engine.close()
+    names = {kind: tuple(one.name for one in things if one.kind == kind) for kind in ("container", "network", "volume")}
+    return replace(left, containers=names["container"], networks=names["network"], volumes=names["volume"])
+
+
+def _command(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")[:100].strip()
+    return "?"
+
+
 def _sweep_processes(wanted: Callable[[Mapping[str, str]], bool]) -> list[str]:
     owners = {pid: environment_of(pid).get(ENV_OWNER, "") for pid in tagged_processes(wanted)}
     if not owners:
@@ -98,7 +148,8 @@ def _sweep_engine(wanted: Callable[[Mapping[str, str]], bool]) -> list[str]:
     if engine is None:
         return []
     try:
-        return [f"{kind} {name} of owner {owner}" for kind, name, owner in engine.remove_labelled(wanted)]
+        things = engine.remove_labelled(wanted)
+        return [f"{thing.kind} {thing.name} of owner {thing.labels[LABEL_OWNER]}" for thing in things]
     finally:
         engine.close()
 

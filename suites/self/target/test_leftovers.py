@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from harness.target.engine import Engine
-from harness.target.leftovers import environment_of, sweep
+from harness.target.leftovers import environment_of, left_of, sweep
 from harness.target.owner import ENV_OWNER, ENV_PLACE, LABEL_OWNER, Owner, Tag, orphaned, place, scratch_root
 
-from .workshop import PROGRAMS, Workshop, gone, small_profile
+from .workshop import PROGRAMS, Play, Workshop, gone, small_profile
 
 pytestmark = pytest.mark.self
 
@@ -110,6 +110,25 @@ def test_a_closed_launcher_leaves_no_container_and_no_network(containers: Worksh
         assert _labelled(str(Owner.current())) == []
 
     assert callable(play)
+    play(choreography)
+
+
+def test_what_is_left_of_a_run_is_counted(workshop: Workshop, play: Play, kind: str) -> None:
+    """While it runs everything of it is there, after its end nothing; another run's things are another's."""
+
+    async def choreography() -> None:
+        launcher = workshop.with_client(kind)
+        await launcher.start_connector("mock")
+        await launcher.start_service("market_maker", {"connector_address": "127.0.0.1:9"})
+        left = dict((await left_of(workshop.run)).items())
+        counts = {what: len(names) for what, names in left.items() if names}
+        assert counts == ({"processes": 2} if kind == "process" else {"containers": 2, "networks": 1})
+        assert all(not names for _, names in (await left_of("other")).items())
+        if kind == "process":
+            assert all("small_server.py" in name for name in left["processes"])
+        await launcher.close()
+        assert all(not names for _, names in (await left_of(workshop.run)).items())
+
     play(choreography)
 
 

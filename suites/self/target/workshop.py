@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -77,6 +78,7 @@ class Workshop:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.run = f"test-{uuid.uuid4().hex[:8]}"
         self.records: list[Record] = []
         self.image = ""
         """Of the small server, where there is a Docker engine."""
@@ -93,16 +95,16 @@ class Workshop:
         profile = self.profile(client={**small_client(*ways, host=host), **changes}, environment=environment)
         launcher: Launcher
         if kind == "process":
-            launcher = ProcessLauncher(profile, "test", self.log_path, self.records.append)
+            launcher = ProcessLauncher(profile, self.run, self.log_path, self.records.append)
         else:
-            launcher = ContainerLauncher(profile, lambda _: self.image, "test", self.log_path, self.records.append)
+            launcher = ContainerLauncher(profile, lambda _: self.image, self.run, self.log_path, self.records.append)
         self._launchers.append(launcher)
         return launcher
 
     def processes(self, *ways: str, **changes: object) -> ProcessLauncher:
         """A process launcher of it."""
         launcher = ProcessLauncher(
-            self.profile(*ways, client=None, **changes), "test", self.log_path, self.records.append
+            self.profile(*ways, client=None, **changes), self.run, self.log_path, self.records.append
         )
         self._launchers.append(launcher)
         return launcher
@@ -113,7 +115,7 @@ class Workshop:
         environment |= {"API_KEY": "{api_key}", "API_SECRET": "{api_secret}"}
         changes = {"environment": environment, **changes}
         profile = self.profile(*ways, client=None, **changes)
-        launcher = ContainerLauncher(profile, lambda _: self.image, "test", self.log_path, self.records.append)
+        launcher = ContainerLauncher(profile, lambda _: self.image, self.run, self.log_path, self.records.append)
         self._launchers.append(launcher)
         return launcher
 
