@@ -99,5 +99,6 @@ async def _trade_until(stop: asyncio.Event, maker: Maker, log: Log) -> int:
     trading.cancel()
     await asyncio.wait({trading}, timeout=END_LIMIT_S)
     await maker.remote.close()
-    log.info("stopped", code=code)
+    if not code:
+        log.info("stopped")
     return code
