@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -12,10 +13,13 @@ from harness.reference.live_server.views import (
     HistoryView,
     OrderView,
     PositionView,
+    TradeView,
     View,
     number,
     same,
 )
+
+REMEMBERED_TRADES = 5_000
 
 
 class Board:
@@ -34,6 +38,7 @@ class Board:
         self._candles: dict[int, CandleView] = {}
         self._account: AccountView | None = None
         self._position: PositionView | None = None
+        self._trades: OrderedDict[tuple[int, str], None] = OrderedDict()
         self._told_candles: set[int] = set()
         self._told_account = False
         self._told_position = False
@@ -95,6 +100,16 @@ class Board:
     def tell_order(self, view: OrderView) -> tuple[View, ...]:
         """An order of another symbol is none of ours."""
         return self.orders.tell(view) if view.symbol == self.symbol else ()
+
+    def tell_trade(self, view: TradeView) -> tuple[View, ...]:
+        """Each trade once, even if fetching has overtaken the order's state that it belongs to."""
+        key = (view.order_id, view.trade_id)
+        if view.symbol != self.symbol or key in self._trades:
+            return ()
+        self._trades[key] = None
+        if len(self._trades) > REMEMBERED_TRADES:
+            self._trades.popitem(last=False)
+        return (view,)
 
     def _keep_candle(self, view: CandleView) -> tuple[View, ...]:
         known = self._candles.get(view.time)

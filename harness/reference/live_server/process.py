@@ -26,6 +26,7 @@ def main() -> int:
         log.fatal(str(error))
         return 1
     log.set_level(settings.log_level)
+    log.hide([settings.api_key])
     logging.getLogger().addHandler(LibraryLines(log))
     log.info(
         "live_server starting",

@@ -6,7 +6,7 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 DEFAULT_ADDRESS = "localhost:50051"
 DEFAULT_PORT = 8081
@@ -28,6 +28,7 @@ class Settings:
     port: int
     log_level: str
     backoff_scale: float
+    api_key: str = field(default="", repr=False)
 
 
 class SettingsRefused(Exception):
@@ -55,6 +56,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         port=_whole(env.get("PORT") or str(DEFAULT_PORT), "PORT", 0, 65535),
         log_level=level,
         backoff_scale=_scale(env.get("BACKOFF_SCALE") or "1"),
+        api_key=env.get("EXCHANGE_GRPC_API_KEY") or "",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, fields
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from google.type.decimal_pb2 import Decimal as WireDecimal
 
@@ -153,13 +154,13 @@ def order(told: resources.Order | events.OrderUpdate) -> OrderView:
         order_id=told.order_id,
         client_order_id=told.client_order_id,
         symbol=told.symbol,
-        side=types.OrderSide.Name(told.side).removeprefix("ORDER_SIDE_"),
-        type=types.OrderType.Name(told.type).removeprefix("ORDER_TYPE_"),
+        side=_name(types.OrderSide, told.side, "ORDER_SIDE_"),
+        type=_name(types.OrderType, told.type, "ORDER_TYPE_"),
         price=_plain(told.price),
         quantity=_plain(told.quantity),
         executed_qty=_plain(told.executed_qty),
         avg_price=_plain(told.avg_price),
-        status=types.OrderStatus.Name(told.status).removeprefix("ORDER_STATUS_"),
+        status=_name(types.OrderStatus, told.status, "ORDER_STATUS_"),
         update_time=told.update_time,
     )
 
@@ -174,7 +175,7 @@ def trade(told: events.OrderUpdate) -> TradeView | None:
         order_id=last.order_id or told.order_id,
         client_order_id=told.client_order_id,
         symbol=last.symbol or told.symbol,
-        side=types.OrderSide.Name(last.side or told.side).removeprefix("ORDER_SIDE_"),
+        side=_name(types.OrderSide, last.side or told.side, "ORDER_SIDE_"),
         price=_plain(last.price),
         quantity=_plain(last.quantity),
         fee=_plain(last.fee),
@@ -202,6 +203,11 @@ def position(told: resources.Position) -> PositionView:
         mark_price=_plain(told.mark_price),
         unrealized_pnl=_plain(told.unrealized_pnl),
     )
+
+
+def _name(names: Any, value: int, prefix: str) -> str:
+    """A name of a newer contract is not known here: its number, then."""
+    return str(names.Name(value)).removeprefix(prefix) if value in names.values() else str(value)
 
 
 def _plain(told: WireDecimal) -> str:

@@ -17,9 +17,12 @@ from harness.reference.live_server.views import (
     HistoryView,
     OrderView,
     PositionView,
+    TradeView,
     View,
+    order,
     same,
 )
+from harness.wire.opensqt.market_maker.v1 import resources_pb2 as resources
 
 pytestmark = pytest.mark.self
 
@@ -155,6 +158,18 @@ def test_a_number_is_the_same_however_it_is_spelled(value: object, zeros: int) -
     longer = text + "0" * zeros if "." in text else text
     assert same(AccountView(text, "0", ""), AccountView(longer, "0.000", ""))
     assert not same(AccountView(text + "1", "0", ""), AccountView(longer, "0", ""))
+
+
+def test_a_trade_is_told_once() -> None:
+    board = Board(BTC, "1m", 3)
+    trade = TradeView("t1", 7, "mine", BTC, "BUY", "100", "0.2", "0.01", "USDT", 1_000, "0")
+    assert board.tell_trade(trade) == (trade,)
+    assert board.tell_trade(trade) == ()
+    assert board.tell_trade(replace(trade, symbol="ETHUSDT", trade_id="t2")) == ()
+
+
+def test_a_status_of_a_newer_contract_is_its_number() -> None:
+    assert order(resources.Order(order_id=1, status=99)).status == "99"  # type: ignore[arg-type]
 
 
 def history(board: Board) -> HistoryView:

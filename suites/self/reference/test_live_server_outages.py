@@ -6,6 +6,7 @@ import signal
 import socket
 import time
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -108,18 +109,21 @@ def assert_now_true(venue: Venue, watcher: Watcher) -> None:
 
 def test_nothing_changed_so_nothing_is_told(venue: Venue) -> None:
     port = str(free_port())
-    with over(venue, PORT=port) as connector, LiveServer(connector.address, FAST) as server:
-        place(venue, "alone")
-        with Watcher(server) as watcher:
-            watcher.until(lambda: "alone" in [name for name, _, _ in shown(watcher).values()])
-            begin = watcher.quiet()
-            connector.process.send_signal(signal.SIGKILL)
-            connector.process.wait(5)
-            with over(venue, PORT=port):
-                server.line("reconciled", 20)
-                server.health_becomes("ok")
-                assert [text for text in watcher.texts[begin : watcher.quiet()] if '"kline"' not in text] == []
-        venue.do(lambda control: control.cancel_all())
+    place(venue, "alone")  # before the first look: an order reserves money, of which binance tells nobody
+    with (
+        over(venue, PORT=port) as connector,
+        LiveServer(connector.address, FAST) as server,
+        Watcher(server) as watcher,
+    ):
+        watcher.until(lambda: shown(watcher) == there(venue))
+        begin = watcher.quiet()
+        connector.process.send_signal(signal.SIGKILL)
+        connector.process.wait(5)
+        with over(venue, PORT=port):
+            server.line("reconciled", 20)
+            server.health_becomes("ok")
+            assert [text for text in watcher.texts[begin : watcher.quiet()] if '"kline"' not in text] == []
+    venue.do(lambda control: control.cancel_all())
 
 
 def test_lost_venue_streams_are_reconciled_too(venue: Venue) -> None:
@@ -161,6 +165,27 @@ def test_a_signal_between_two_attempts_ends_it_at_once() -> None:
         assert time.monotonic() - began_s < 2.0
 
 
+def test_a_signal_while_the_connector_is_frozen_ends_it_as_fast(venue: Venue) -> None:
+    with over(venue) as connector, LiveServer(connector.address) as server:
+        connector.process.send_signal(signal.SIGSTOP)
+        began_s = time.monotonic()
+        assert server.stop(signal.SIGTERM) == 0
+        assert time.monotonic() - began_s < 2.0
+
+
+def test_a_connector_that_wants_a_key_gets_it_and_no_log_does(venue: Venue, tmp_path: Path) -> None:
+    key = "livekey5d2c8f"
+    config = tmp_path / "config.yaml"
+    config.write_text(f"exchanges: {{binance: {{grpc_api_keys: [{key}]}}}}\n", encoding="utf-8")
+    with over(venue, CONFIG_FILE=str(config)) as connector:
+        with LiveServer(connector.address, {"EXCHANGE_GRPC_API_KEY": key}) as server:
+            assert server.health()[0] == 200
+            assert key not in server.output
+        with LiveServer(connector.address, {"BACKOFF_SCALE": "0"}, live=False) as refused:
+            assert refused.exit_code(30) == 1
+            assert "UNAUTHENTICATED" in refused.line("failed to connect").message
+
+
 class EarlyWatcher(Watcher):
     """Connects although there is nothing to tell yet."""
 
@@ -174,7 +199,7 @@ def test_it_starts_before_its_connector(venue: Venue) -> None:
     with LiveServer(f"localhost:{port}", {"BACKOFF_SCALE": "0.5"}, live=False) as server:
         server.line("connection attempt failed")
         with EarlyWatcher(server) as early, over(venue, PORT=str(port)):
-            server.line("live", 30)
+            server.line("following", 30)
             early.until(lambda: bool(early.of("history")))
             assert len(early.of("history")[0]["candles"]) == 100
             assert server.health()[0] == 200

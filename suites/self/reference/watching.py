@@ -44,7 +44,7 @@ class LiveServer(Connector):
         self._reader.start()
         try:
             if self._wait:
-                self.line("live")
+                self.line("following")
         except BaseException:
             self.__exit__()
             raise
