@@ -26,10 +26,11 @@ Headers = dict[bytes, bytes]
 
 
 class TappedConnection:
-    """What a proxy tells about one connection: all bytes as it sees them, in order, and its end.
+    """What a proxy tells about one connection: all bytes that it forwards, in order, and the end.
 
-    Tell each chunk before it is forwarded, or an answer may overtake its request. Whatever the bytes are, nothing
-    is raised: what cannot be read is recorded as tap.blind. Only what `record` and `on_exchange` raise comes through.
+    A request must be told before its answer can be: before it is forwarded, or in the same step of the loop. Whatever
+    the bytes are, nothing is raised: what cannot be read is recorded as tap.blind. Only what `record` and
+    `on_exchange` raise comes through.
     """
 
     def __init__(self, witness: Witness, t_ns: int) -> None:

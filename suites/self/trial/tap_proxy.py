@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.evidence.clock import now_ns
-from harness.trial.tap import ClientTap, Observer
+from harness.trial.path import Observer
+from harness.trial.tap import ClientTap
 
 Side = Literal["sent", "replied", "closed"]
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from pathlib import Path as FilePath
 from typing import Any
 
 import grpc
@@ -22,7 +23,9 @@ from harness.client.errors import RemoteError
 from harness.client.remote import RemoteExchange
 from harness.evidence.clock import now_ns
 from harness.evidence.records import Call, Mark, Message, Outcome
-from harness.trial.tap import ClientTap, Exchange
+from harness.trial.path import Path
+from harness.trial.tap import ClientTap, Exchange, Followable
+from harness.trial.trial import Trial
 from harness.wire.opensqt.market_maker.v1 import exchange_pb2, exchange_pb2_grpc, resources_pb2, types_pb2
 from suites.self.client.scripted import QUICK, Server, Sink, account, eventually, price, serving
 from suites.self.trial.tap_proxy import Proxy, proxied
@@ -412,6 +415,60 @@ def test_a_black_hole_ends_as_the_clients_keepalive_finds_it() -> None:
             proxy.heal()
             await eventually(lambda: bool(sink.marks("connection.closed")))
         assert names(sink)[-1] == ("stream.error", "prices", "1", "UNAVAILABLE")
+
+    asyncio.run(scenario())
+
+
+def test_the_harness_own_path_tells_it_all_there_is_to_see() -> None:
+    async def scenario() -> None:
+        sink = Sink()
+        tap = ClientTap("seen", sink)
+        async with serving() as server, Path(server.address, observe=tap.connection) as path:
+            async with open_channel(path.address) as channel:
+                await invoke(channel, methods.GET_NAME, exchange_pb2.GetNameRequest())
+                stream = subscribe(channel)
+                await server.exchange.listeners("prices", 1)
+                server.exchange.publish("prices", *[price(str(number)) for number in range(1, 201)])
+                saw = [await stream.read() for _ in range(200)]
+                await path.reset()
+                assert await read_or_end(stream) is grpc.StatusCode.UNAVAILABLE
+            assert path.observer_failures == []
+        assert [one.digest for one in sink.messages()] == [digest_of(one) for one in saw]
+        assert [one.code for one in sink.calls()] == ["OK"]
+        assert names(sink)[-1] == ("stream.error", "prices", "1", "UNAVAILABLE")
+        assert len(sink.marks("client.disconnected")) == 1
+
+    asyncio.run(scenario())
+
+
+class Pushed:
+    def polled_s(self, stream: str) -> float:
+        return 0.0
+
+
+def test_a_trial_follows_a_watched_stream_like_one_of_its_own(tmp_path: FilePath) -> None:
+    async def scenario() -> None:
+        sink = Sink()
+        trial = Trial(sink, Pushed(), tmp_path)
+        tap = ClientTap("seen", trial.record)
+        watched_stream: Any = tap.stream("prices")
+        async with (
+            serving() as server,
+            proxied(tap, server.address) as proxy,
+            RemoteExchange(proxy.address, name="seen", record=Sink(), backoff=QUICK) as exchange,
+        ):
+            own = exchange.prices(["BTCUSDT"]).start()
+            both: tuple[Followable, ...] = (own, tap.stream("prices"))
+            await server.exchange.listeners("prices", 1)
+            following = asyncio.create_task(trial.follow(watched_stream, limit_s=10))
+            server.exchange.publish("prices", price("1"))
+            await following
+            assert (
+                len({(one.client, one.stream, one.keys, one.live, one.paused, one.subscription) for one in both}) == 1
+            )
+            await trial.settle()
+        seen = [one.name for one in sink if isinstance(one, Mark) and one.name.startswith(("stream", "trial"))]
+        assert seen == ["stream.opened", "stream.live", "trial.settled", "stream.cancelled"]
 
     asyncio.run(scenario())
 
