@@ -248,7 +248,7 @@ class Connection(threading.Thread):
         )
 
     def _stream(self) -> float | None:
-        """Write what is due on every price stream; the time (s) until more is, None: until the client sends something."""
+        """Write what is due on every price stream; the time (s) until more is, None: until the client sends."""
         wait_s: float | None = None
         now_s = time.monotonic()
         for stream_id, call in self._calls.items():

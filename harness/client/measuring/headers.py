@@ -53,8 +53,12 @@ class RequestBlocks:
     def limit_table(self, size_bytes: int) -> None:
         """The peer's SETTINGS_HEADER_TABLE_SIZE. A larger table than usual is never used."""
         size_bytes = min(size_bytes, _LARGEST_TABLE_BYTES)
-        if size_bytes != self._encoder.header_table_size:
-            self._encoder.header_table_size = size_bytes
+        encoder = self._encoder
+        if size_bytes != encoder.header_table_size:
+            encoder.header_table_size = size_bytes
+            # RFC 7541, 4.2: of several changes since the last block the smallest and the last are told. hpack would
+            # tell them all, also those beyond what the peer allows now.
+            encoder.table_size_changes[:] = sorted({min(encoder.table_size_changes), size_bytes})
             self._remembered.clear()
 
     def _encode(self, path: str, timeout_s: float) -> bytes:
