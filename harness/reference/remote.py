@@ -87,6 +87,7 @@ class Remote:
         self._keyed: _Keyed | None = None
         self._stub: Any = None
         self._up = asyncio.Event()
+        self._closing = asyncio.Event()
         self._streams: dict[str, Stream] = {}
         self._callbacks: list[Callable[[], Awaitable[None]]] = []
         self._missed = asyncio.Event()
@@ -182,9 +183,12 @@ class Remote:
 
     async def run(self) -> None:
         """Watch the connection until `close`, connect again when it is lost, have the callbacks reconcile. GaveUp."""
-        tasks = {
+        tasks: set[asyncio.Task[Any]] = {
             asyncio.create_task(self._stay_connected(), name="connection"),
             asyncio.create_task(self._reconcile_when_missed(), name="reconcile"),
+            asyncio.create_task(
+                self._closing.wait(), name="closed"
+            ),  # a channel's watchers are not told that it was closed
         }
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -198,6 +202,7 @@ class Remote:
     async def close(self) -> None:
         """End every stream and the connection; at most about 2 s. No callback comes after it was called."""
         self.state = "closed"
+        self._closing.set()
         self._up.clear()
         for stream in self._streams.values():
             stream.cancel()
@@ -211,8 +216,6 @@ class Remote:
     async def _stay_connected(self) -> None:
         while True:
             await self._until_lost()
-            if self.state == "closed":
-                return
             self._is_stale = True
             await self.connect()
             self.missed()
@@ -231,8 +234,6 @@ class Remote:
         ready = grpc.ChannelConnectivity.READY
         if channel.get_state() is ready:
             await channel.wait_for_state_change(ready)
-        if self.state == "closed":
-            return
         keyed.is_lost = True  # or a call on it would have gRPC dial by itself, beside the counted attempts
         self._up.clear()
         self.state = "connecting"

@@ -31,6 +31,12 @@ def db(tmp_path: Path) -> Path:
     return tmp_path / "orders.db"
 
 
+def traded(maker: MarketMaker) -> None:
+    """Wait until it had some more orders filled."""
+    before = maker.status()["orders"]["filled"]
+    maker.until(lambda status: status["orders"]["filled"] > before + 3)
+
+
 def again(market: Venue, killed: Connector) -> Connector:
     """The connector that takes the place of one that was killed."""
     return over(market, PORT=str(killed.port))
@@ -42,8 +48,8 @@ def test_a_connector_killed_under_trading_leaves_no_order_doubled_or_unknown(mar
         maker = stack.enter_context(MarketMaker(connector.address, db))
         with Walk(market):
             for _ in range(3):
-                before = maker.until(lambda status: status["connection"]["is_current"])["orders"]["filled"]
-                maker.until(lambda status, before=before: status["orders"]["filled"] > before + 3)
+                maker.until(lambda status: status["connection"]["is_current"])
+                traded(maker)
                 connector.process.kill()
                 connector.exit_code()
                 maker.until(lambda status: status["connection"]["state"] == "connecting")
