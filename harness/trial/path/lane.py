@@ -105,10 +105,10 @@ class Lane:
         if self._queued_bytes:
             self._course.was_held(self._queued_bytes)
 
-    def silence(self) -> None:
-        """Send FIN now; whatever still comes is read, so that nobody is held up, and goes nowhere."""
+    def silence(self) -> bool:
+        """Send FIN now; whatever still comes is read, so that nobody is held up, and goes nowhere. False: it had."""
         if self._closed or self._silenced:
-            return
+            return False
         self._forget()
         with contextlib.suppress(OSError):
             self._sink.shutdown(socket.SHUT_WR)
@@ -118,6 +118,7 @@ class Lane:
             self._report.over()
         else:
             self._read_on()
+        return True
 
     def source_lost(self) -> None:
         """The sender has reset the connection: so will this lane, when all that was sent before has arrived."""
