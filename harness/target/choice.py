@@ -24,7 +24,7 @@ from harness.target.profile_shape import Build, Profile, ServiceProfile
 from harness.target.serving import ask_name
 from harness.target.starting import VENUE, no_way
 
-LAUNCHERS = ("auto", "container", "process", "attached")
+LAUNCHERS = ("auto", "compose", "container", "process", "attached")
 REPOSITORY = "nfr-reference"
 ATTACH_LIMIT_S = 3.0
 
@@ -37,12 +37,16 @@ def choose_launcher(profile: Profile, wanted: str = "auto") -> LauncherFactory:
     if wanted not in LAUNCHERS:
         raise TargetError(f"there is no launcher {wanted!r}: use one of {', '.join(LAUNCHERS)}")
     ways: dict[str, Callable[[Profile], LauncherFactory]] = {
+        "compose": _compose,
         "container": _container,
         "process": _process,
         "attached": _attached,
     }
     if wanted != "auto":
         return ways[wanted](profile)
+    if profile.compose is not None:
+        # The user's own file was asked for: where it does not work, another way would test something else in silence.
+        return _compose(profile)
     refused: list[str] = []
     for name in ("attached", "container", "process"):
         if name == "attached" and "attached" not in profile.connector.starts_as():
@@ -102,6 +106,39 @@ def _container(profile: Profile) -> LauncherFactory:
         f"launcher container{note}",
         f"{connector.name} {connector.digest[:19]}",
         lambda run, log_path, record: ContainerLauncher(profile, lambda name: images(name).name, run, log_path, record),
+    )
+
+
+def _compose(profile: Profile) -> LauncherFactory:
+    from harness.target.compose_launcher import ComposeLauncher
+    from harness.target.compose_program import ComposeProgram, check_services, read_compose_file
+
+    if profile.compose is None:
+        raise TargetError(no_way(profile, "connector", "compose", "compose"))
+    path = profile.compose.file
+    engine, why_not = Engine.reach_or_say()
+    if engine is None:
+        raise TargetError(why_not)
+    try:
+        program = ComposeProgram.find()
+        theirs = read_compose_file(program, path)
+        check_services(profile, theirs, path)
+        connector = theirs["services"][profile.connector.compose]
+        version = f"{path.name} sha256:{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+        if not connector.get("build"):
+            image = find_image(engine, str(connector.get("image")))
+            version += f", {image.name} {image.digest[:19]}"
+    finally:
+        engine.close()
+    images = TargetImages(profile)
+    images(VENUE)
+    return LauncherFactory(
+        "compose",
+        f"launcher compose ({' '.join(program.command)}, {path})",
+        version,
+        lambda run, log_path, record: ComposeLauncher(
+            profile, program, theirs, lambda name: images(name).name, run, log_path, record
+        ),
     )
 
 

@@ -18,6 +18,7 @@ from harness.target.owner import LABEL_OWNER
 
 ANSWER_LIMIT_S = 60
 PING_LIMIT_S = 5
+SAID_CHARS = 400
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 
 
@@ -107,6 +108,7 @@ def _knock(host: str) -> None:
 
 
 def reason_of(error: BaseException) -> str:
-    """The first line of what the engine (or the way to it) said."""
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__
+    """The first line of what the engine (or the way to it) said, without the address that it was asked at."""
+    told = error.explanation if isinstance(error, docker.errors.APIError) else None
+    lines = str(told or error).strip().splitlines()
+    return lines[0][:SAID_CHARS] if lines else type(error).__name__

@@ -32,19 +32,21 @@ class Subnet:
     gateway: str
 
 
-def free_subnet(client: docker.DockerClient, name: str, labels: Mapping[str, str]) -> Subnet:
-    """A range that the engine itself would choose now: a network is made for a moment and looked at.
+def free_subnets(client: docker.DockerClient, name: str, labels: Mapping[str, str], count: int = 1) -> list[Subnet]:
+    """Ranges that the engine itself would choose now: networks are made for a moment and looked at.
 
     Only in a network whose range was stated may a container be given an address, so that it has the same one again
     after a restart or after having been away. Raises ENGINE_ERRORS.
     """
-    network = client.networks.create(f"{name}-look", labels=dict(labels))
-    try:
-        network.reload()
-        [config, *_] = network.attrs["IPAM"]["Config"]
-        return Subnet(str(config["Subnet"]), str(config["Gateway"]))
-    finally:
-        network.remove()
+    with contextlib.ExitStack() as made:
+        subnets = []
+        for number in range(count):
+            network = client.networks.create(f"{name}-look-{number}", labels=dict(labels))
+            made.callback(network.remove)
+            network.reload()
+            [config, *_] = network.attrs["IPAM"]["Config"]
+            subnets.append(Subnet(str(config["Subnet"]), str(config["Gateway"])))
+        return subnets
 
 
 class PrivateNetwork:
@@ -63,7 +65,7 @@ class PrivateNetwork:
         client = network._docker.client
         try:
             for attempt in range(1, SUBNET_TRIES + 1):
-                subnet = free_subnet(client, name, labels)
+                [subnet] = free_subnets(client, name, labels)
                 pool = IPAMPool(subnet=subnet.range, gateway=subnet.gateway)
                 network._docker_network_kw = {"labels": dict(labels), "ipam": IPAMConfig(pool_configs=[pool])}
                 try:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.target.compose_program import ComposeProgram
 from harness.target.engine import Engine
 from harness.target.errors import TargetError
 from harness.target.images import built
@@ -51,6 +52,31 @@ def kind(request: pytest.FixtureRequest, workshop: Workshop) -> str:
     if request.param == "container":
         workshop.image = request.getfixturevalue("small_image")
     return str(request.param)
+
+
+@pytest.fixture(params=["process", *(pytest.param(one, marks=pytest.mark.docker) for one in ("container", "compose"))])
+def any_kind(request: pytest.FixtureRequest, workshop: Workshop) -> str:
+    """The same with a service of a Compose file: for what Compose could make different."""
+    if request.param != "process":
+        workshop.image = request.getfixturevalue("small_image")
+    if request.param == "compose":
+        request.getfixturevalue("compose_program")
+    return str(request.param)
+
+
+@pytest.fixture
+def compose_program() -> ComposeProgram:
+    """Skips where there is none."""
+    try:
+        return ComposeProgram.find()
+    except TargetError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def composing(containers: Workshop, compose_program: ComposeProgram) -> Workshop:
+    """The workshop with an image and Compose."""
+    return containers
 
 
 @pytest.fixture

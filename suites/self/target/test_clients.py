@@ -36,9 +36,9 @@ def test_a_client_is_ready_when_its_page_says_so(workshop: Workshop, play: Play,
     play(choreography)
 
 
-def test_a_client_reaches_a_socket_of_this_process(workshop: Workshop, play: Play, kind: str) -> None:
+def test_a_client_reaches_a_socket_of_this_process(workshop: Workshop, play: Play, any_kind: str) -> None:
     async def choreography() -> None:
-        launcher = workshop.with_client(kind)
+        launcher = workshop.with_client(any_kind)
         with socket.create_server((await launcher.reach(), 0)) as listener:
             host, port = listener.getsockname()
             client = await launcher.start_service("market_maker", {"connector_address": f"{host}:{port}"})
@@ -68,9 +68,9 @@ def test_a_client_that_dies_at_start(workshop: Workshop, play: Play, kind: str) 
     play(choreography)
 
 
-def test_what_a_client_wrote_is_there_again_after_a_kill(workshop: Workshop, play: Play, kind: str) -> None:
+def test_what_a_client_wrote_is_there_again_after_a_kill(workshop: Workshop, play: Play, any_kind: str) -> None:
     async def choreography() -> None:
-        launcher = workshop.with_client(kind)
+        launcher = workshop.with_client(any_kind)
         client = await launcher.start_service("market_maker", NOWHERE)
         address = client.port_address("http")
         await client.kill()

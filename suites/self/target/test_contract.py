@@ -19,9 +19,9 @@ from .workshop import Play, Workshop, accepts, endpoint, gone
 pytestmark = pytest.mark.self
 
 
-def test_serves_and_says_when(workshop: Workshop, play: Play, kind: str) -> None:
+def test_serves_and_says_when(workshop: Workshop, play: Play, any_kind: str) -> None:
     async def choreography() -> None:
-        service = await workshop.launcher(kind).start_connector("mock")
+        service = await workshop.launcher(any_kind).start_connector("mock")
         assert await ask_health(service.address) == "SERVING"
         assert accepts(service.direct_address)
         [started], [serving] = workshop.marks("process.started"), workshop.marks("process.serving")
@@ -33,9 +33,9 @@ def test_serves_and_says_when(workshop: Workshop, play: Play, kind: str) -> None
     play(choreography)
 
 
-def test_a_killed_service_comes_back_at_the_same_address(workshop: Workshop, play: Play, kind: str) -> None:
+def test_a_killed_service_comes_back_at_the_same_address(workshop: Workshop, play: Play, any_kind: str) -> None:
     async def choreography() -> None:
-        service = await workshop.launcher(kind).start_connector("mock")
+        service = await workshop.launcher(any_kind).start_connector("mock")
         address, pid = service.address, service.pid
         assert pid is not None
         await service.kill()
@@ -62,9 +62,9 @@ def test_restart_of_a_running_service_stops_it_gracefully_first(workshop: Worksh
     play(choreography)
 
 
-def test_terminate_gives_the_exit_code_and_the_last_words(workshop: Workshop, play: Play, kind: str) -> None:
+def test_terminate_gives_the_exit_code_and_the_last_words(workshop: Workshop, play: Play, any_kind: str) -> None:
     async def choreography() -> None:
-        service = await workshop.launcher(kind).start_connector("mock")
+        service = await workshop.launcher(any_kind).start_connector("mock")
         assert await service.wait_exit(0.1) is None
         await service.terminate()
         assert await service.wait_exit(5) == 0
@@ -73,9 +73,9 @@ def test_terminate_gives_the_exit_code_and_the_last_words(workshop: Workshop, pl
     play(choreography)
 
 
-def test_a_paused_service_keeps_its_port_and_answers_nobody(workshop: Workshop, play: Play, kind: str) -> None:
+def test_a_paused_service_keeps_its_port_and_answers_nobody(workshop: Workshop, play: Play, any_kind: str) -> None:
     async def choreography() -> None:
-        service = await workshop.launcher(kind).start_connector("mock")
+        service = await workshop.launcher(any_kind).start_connector("mock")
         await service.pause()
         assert accepts(service.direct_address)
         with socket.create_connection(endpoint(service.address), timeout=2):
@@ -102,10 +102,10 @@ def test_a_paused_service_can_be_closed(workshop: Workshop, play: Play, kind: st
     play(choreography)
 
 
-def test_dies_at_start(workshop: Workshop, play: Play, kind: str) -> None:
+def test_dies_at_start(workshop: Workshop, play: Play, any_kind: str) -> None:
     async def choreography() -> None:
         with pytest.raises(DiedAtStartError, match=r"exited with code 7 before it served.*nothing works") as caught:
-            await workshop.launcher(kind, "die").start_connector("mock")
+            await workshop.launcher(any_kind, "die").start_connector("mock")
         assert caught.value.code == 7
         assert "\n" not in str(caught.value)
 
@@ -129,10 +129,10 @@ def test_config_file_that_the_service_ignored(workshop: Workshop, play: Play, ki
     play(choreography)
 
 
-def test_secrets_are_masked_and_their_leaks_counted(workshop: Workshop, play: Play, kind: str) -> None:
+def test_secrets_are_masked_and_their_leaks_counted(workshop: Workshop, play: Play, any_kind: str) -> None:
     async def choreography() -> None:
         known = Credentials.fresh()
-        service = await workshop.launcher(kind, "leak").start_connector("mock", "", known)
+        service = await workshop.launcher(any_kind, "leak").start_connector("mock", "", known)
         text = service.log_text()
         assert "ERROR rejected ***" in text
         assert known.secret not in text
@@ -242,9 +242,9 @@ def test_its_log_stays_when_it_is_gone_and_holds_every_start_once(workshop: Work
     play(choreography)
 
 
-def test_two_services_of_one_name_have_logs_of_their_own(workshop: Workshop, play: Play, kind: str) -> None:
+def test_two_services_of_one_name_have_logs_of_their_own(workshop: Workshop, play: Play, any_kind: str) -> None:
     async def choreography() -> None:
-        launcher = workshop.launcher(kind)
+        launcher = workshop.launcher(any_kind)
         first, second = await launcher.start_connector("mock"), await launcher.start_connector("mock")
         assert {first.log_path.name, second.log_path.name} == {"connector.log", "connector-2.log"}
         assert first.address != second.address

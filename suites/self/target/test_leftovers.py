@@ -24,11 +24,13 @@ LIMIT_S = 30
 
 
 @contextmanager
-def owner(folder: Path, image: str = "", *ways: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A living owner and the pid of its service."""
+def owner(
+    folder: Path, image: str = "", *ways: str, profile: Path | None = None
+) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A living owner and the pid of its service. `profile` None: the small server's."""
     folder.mkdir(exist_ok=True)
     environment = {"PORT": "{grpc_port}", "HOST": "0.0.0.0"}
-    profile = small_profile(folder, *ways, environment=environment)
+    profile = profile or small_profile(folder, *ways, environment=environment)
     command = [sys.executable, "-m", "suites.self.target.programs.owner", str(profile), str(folder), image]
     project = PROGRAMS.parents[3]
     popen = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=project)
@@ -82,6 +84,19 @@ def test_sweep_removes_containers_and_networks_of_a_killed_owner(tmp_path: Path,
         assert {one.split()[0] for one in removed if label in one} == {"container", "network"}
         assert _labelled(label) == []
         assert not gone(other)
+
+
+@pytest.mark.docker
+def test_sweep_removes_the_compose_project_of_a_killed_owner(composing: Workshop, small_image: str) -> None:
+    composing.compose_profile()
+    with owner(composing.folder, small_image, profile=composing.folder / "small.yaml") as (popen, service):
+        label = str(Owner(popen.pid, _start_ticks(popen.pid)))
+        popen.kill()
+        popen.wait(LIMIT_S)
+        removed = sweep()
+        assert gone(service)
+        assert {one.split()[0] for one in removed if label in one} == {"container", "network", "volume"}
+        assert _labelled(label) == []
 
 
 def _start_ticks(pid: int) -> int:

@@ -6,10 +6,13 @@ import socket
 import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from harness.evidence.records import Mark, Record
+from harness.target.compose_launcher import ComposeLauncher
+from harness.target.compose_program import ComposeProgram, check_services, read_compose_file
 from harness.target.container_launcher import ContainerLauncher
 from harness.target.launcher import Launcher
 from harness.target.owner import start_time_ticks
@@ -90,6 +93,8 @@ class Workshop:
 
     def with_client(self, kind: str, *ways: str, **changes: object) -> Launcher:
         """A launcher whose market maker is the small server with a health page, which behaves in these ways."""
+        if kind == "compose":
+            return self.composed(client={**small_client(*ways, host="0.0.0.0"), **changes})
         host = "127.0.0.1" if kind == "process" else "0.0.0.0"
         environment = {"HOST": host, "PORT": "{grpc_port}"}
         profile = self.profile(client={**small_client(*ways, host=host), **changes}, environment=environment)
@@ -119,8 +124,67 @@ class Workshop:
         self._launchers.append(launcher)
         return launcher
 
-    def launcher(self, kind: str, *ways: str, **changes: object) -> Launcher:
-        """`process` or `container`."""
+    def composed(
+        self,
+        *ways: str,
+        client: dict[str, object] | None = None,
+        changed: Callable[[dict[str, Any]], None] = lambda tree: None,
+        **changes: object,
+    ) -> ComposeLauncher:
+        """A launcher over a Compose file with the small server as `exchange`, and as `maker` for the market maker.
+
+        `changed` may spoil the file's tree before it is written.
+        """
+        profile = self.compose_profile(*ways, client=client, changed=changed, **changes)
+        assert profile.compose is not None
+        program = ComposeProgram.find()
+        theirs = read_compose_file(program, profile.compose.file)
+        check_services(profile, theirs, profile.compose.file)
+        launcher = ComposeLauncher(
+            profile, program, theirs, lambda _: self.image, self.run, self.log_path, self.records.append
+        )
+        self._launchers.append(launcher)
+        return launcher
+
+    def compose_profile(
+        self,
+        *ways: str,
+        client: dict[str, object] | None = None,
+        changed: Callable[[dict[str, Any]], None] = lambda tree: None,
+        **changes: object,
+    ) -> Profile:
+        """The profile of `composed`, its Compose file written beside it."""
+        given = client or small_client(host="0.0.0.0")
+        services = {
+            "exchange": {
+                "image": self.image,
+                "command": list(ways),
+                "environment": {"HOST": "0.0.0.0", "KEPT": "a$$b"},
+                "ports": ["50051:50051"],
+                "restart": "always",
+                "depends_on": ["unrelated"],
+                "networks": ["inner"],
+            },
+            "maker": {"image": self.image, "networks": {"inner": None}, "volumes": ["data:/data"]},
+            "unrelated": {"image": "registry.invalid/nobody/needs-it:1"},
+        }
+        tree: dict[str, Any] = {"version": "3.7", "services": services, "networks": {"inner": {}}}
+        tree["volumes"] = {"data": {"name": "somebody-elses-data"}}
+        changed(tree)
+        (self.folder / "compose.yaml").write_text(yaml.safe_dump(tree))
+        environment = {"PORT": "{grpc_port}", "INTROSPECTION_PORT": "{introspection_port}"}
+        environment |= {"API_KEY": "{api_key}", "API_SECRET": "{api_secret}"}
+        ours: dict[str, object] = {"command": [], "build": None, "arguments": [], "environment": environment}
+        client = {**given, "command": [], "build": None, "compose": "maker"}
+        path = small_profile(self.folder, *ways, client=client, **{**ours, "compose": "exchange", **changes})
+        whole = yaml.safe_load(path.read_text())
+        path.write_text(yaml.safe_dump({**whole, "compose": {"file": "compose.yaml"}}))
+        return load_profile(str(path))
+
+    def launcher(self, kind: str, *ways: str, **changes: Any) -> Launcher:
+        """`process`, `container` or `compose`."""
+        if kind == "compose":
+            return self.composed(*ways, **changes)
         return self.processes(*ways, **changes) if kind == "process" else self.containers(*ways, **changes)
 
     def log_path(self, name: str) -> Path:

@@ -6,6 +6,8 @@ import asyncio
 import sys
 from pathlib import Path
 
+from harness.target.compose_launcher import ComposeLauncher
+from harness.target.compose_program import ComposeProgram, read_compose_file
 from harness.target.container_launcher import ContainerLauncher
 from harness.target.launcher import Launcher
 from harness.target.process_launcher import ProcessLauncher
@@ -20,7 +22,11 @@ async def main(profile_file: str, logs: str, image: str) -> None:
         return Path(logs, f"{name}.log")
 
     launcher: Launcher
-    if image:
+    if profile.compose is not None:
+        program = ComposeProgram.find()
+        theirs = read_compose_file(program, profile.compose.file)
+        launcher = ComposeLauncher(profile, program, theirs, lambda _: image, "owned", log_path)
+    elif image:
         launcher = ContainerLauncher(profile, lambda _: image, "owned", log_path)
     else:
         launcher = ProcessLauncher(profile, "owned", log_path)
