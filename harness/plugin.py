@@ -24,7 +24,7 @@ Body = Callable[..., Coroutine[Any, Any, None]]
 ROOT = Path(__file__).resolve().parent.parent
 HARNESS_FAILED = 3
 """Exit code when the harness itself cannot go on."""
-PROVIDED = ("trial", "stage", "venue", "connector")
+PROVIDED = ("trial", "stage", "venue", "connector", "stack")
 """What a body may ask for by parameter name; any other parameter is an ordinary pytest fixture."""
 
 _SESSION = pytest.StashKey[NfrSession]()
@@ -40,7 +40,7 @@ class BoundCase:
 
 
 def case(case_id: str) -> Callable[[Body], Callable[..., None]]:
-    """Bind the test to the case of this id; the body gets `trial`, `venue`, `connector` and `stage` by name."""
+    """Bind the test to the case of this id; the body gets `trial`, `stage`, `venue`, `connector` and `stack` by name."""
 
     def bind(body: Body) -> Callable[..., None]:
         bound = BoundCase(case_id, body)

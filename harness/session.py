@@ -17,7 +17,7 @@ from harness.client.errors import ConnectFailed
 from harness.evidence.clock import now_ns
 from harness.evidence.evidence import Evidence
 from harness.evidence.recorder import Recorder, RecorderError
-from harness.evidence.records import Record
+from harness.evidence.records import Mark, Record
 from harness.record.errors import RecordError
 from harness.record.host import git_state, this_host
 from harness.record.run import RunInfo
@@ -79,9 +79,13 @@ class _Sink:
         self._case = asyncio.current_task()
         self._loop = asyncio.get_running_loop()
         self.failure: RecorderError | None = None
+        self.is_over = False
+        """The choreography is over: what comes of taking everything down is no evidence, but for how the trial went."""
 
     def __call__(self, record: Record) -> None:
         if self.failure is not None:
+            return
+        if self.is_over and not (isinstance(record, Mark) and record.name.startswith("trial.")):
             return
         try:
             self._recorder.append(record)
@@ -191,6 +195,7 @@ class NfrSession:
                     finally:
                         await stage.sampler.stop()  # taking in the ledger holds up this process: no reading meanwhile
                         await trial.finish()
+                        sink.is_over = True
         except (asyncio.CancelledError, KeyboardInterrupt):
             if sink.failure is not None:
                 raise HarnessBroken(str(sink.failure)) from None
@@ -265,7 +270,12 @@ async def _provide(stage: Stage, profile: Profile, asks_for: Sequence[str]) -> d
     provided: dict[str, object] = {"trial": stage.trial, "stage": stage}
     if ("venue" in asks_for or "connector" in asks_for) and exchange != "mock":
         provided["venue"] = await stage.venue(exchange)
-    if "connector" in asks_for:
+    if "stack" in asks_for:
+        from harness.trial.stack import CLIENTS
+
+        provided["stack"] = stack = await stage.stack(exchange, *CLIENTS)
+        provided["venue"], provided["connector"] = stack.venue, stack.connector
+    elif "connector" in asks_for:
         provided["connector"] = await stage.connector(exchange)
     return {name: value for name, value in provided.items() if name in asks_for}
 

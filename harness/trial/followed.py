@@ -38,6 +38,11 @@ class Followable(Protocol):
         """Whether it has stopped reading on purpose."""
         ...
 
+    @property
+    def subscription(self) -> int:
+        """Number of the latest call among all of the client's to this stream, from 1."""
+        ...
+
     def start(self, on_update: Callable[[Any], None] | None = None) -> object:
         """Subscribe, where that is ours to do."""
         ...

@@ -6,9 +6,9 @@ import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from harness.client.follower import Follower
 from harness.evidence.clock import monotonic_s
@@ -21,6 +21,9 @@ from harness.trial.path import Path
 from harness.trial.probes import PERIOD_S, Sampler, venue_readings
 from harness.trial.trial import CutShort, Trial
 from harness.venue.control import VenueControl
+
+if TYPE_CHECKING:
+    from harness.trial.stack import Stack
 
 EXCHANGES = ("binance", "bitget", "gate", "okx", "bybit")
 REST_S = 5.5
@@ -111,6 +114,34 @@ class Stage:
         if wait and probed:
             self.probe(service)
         return Connector(service, self, exchange)
+
+    async def stack(self, exchange: str = "", *clients: str, environment: Mapping[str, str] | None = None) -> Stack:
+        """Venue and connector, then these clients of it, each when the connector is SERVING; see `Stack.start`.
+
+        `exchange` "": the profile's. With no client named none is started: `Stack.start` does that.
+        """
+        from harness.trial.stack import Stack
+
+        exchange = exchange or self.profile.venue.exchange
+        venue = await self.venue(exchange)
+        stack = Stack(self, venue, await self.connector(exchange))
+        if clients:
+            await stack.start(*clients, environment=environment)
+        return stack
+
+    async def enter(self, context: AbstractAsyncContextManager[object]) -> None:
+        """Enter a context that is left when the stage closes, before what was there earlier."""
+        await self._open.enter_async_context(context)
+
+    def closes(self, service: Service) -> None:
+        """Close this service when the stage closes, before what was there earlier."""
+        self._open.push_async_callback(service.close)
+
+    async def take_down(self) -> None:
+        """Close everything now, with the last of the ledger taken in; what a run leaves behind can be looked for."""
+        await self.sampler.stop()
+        await self.trial.detach_venue()
+        await self._open.aclose()
 
     def probe(self, service: Service) -> None:
         """Sample this service from now on and write down what cannot be seen of it."""

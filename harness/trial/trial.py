@@ -56,6 +56,11 @@ class Trial:
         self.venue = venue
         self._tail = LedgerTail(venue, await venue.serial())
 
+    async def detach_venue(self) -> None:
+        """Take in the ledger's end; the venue may be gone from now on."""
+        await self._pull()
+        self.venue = self._tail = None
+
     async def beside(self, venue: VenueControl) -> Trial:
         """A trial over another venue at the same time: it records to the same evidence, its ledger does not."""
         other = Trial(self._append, self.cadences, self.folder)

@@ -1,7 +1,6 @@
 """Tap: watch an unmodified client's gRPC connections from outside, by the bytes that a proxy forwards."""
 
 from harness.trial.tap.client import ClientTap
-from harness.trial.tap.followable import Followable
 from harness.trial.tap.witness import Exchange, TappedStream
 
-__all__ = ["ClientTap", "Exchange", "Followable", "TappedStream"]
+__all__ = ["ClientTap", "Exchange", "TappedStream"]

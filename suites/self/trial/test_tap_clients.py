@@ -23,8 +23,9 @@ from harness.client.errors import RemoteError
 from harness.client.remote import RemoteExchange
 from harness.evidence.clock import now_ns
 from harness.evidence.records import Call, Mark, Message, Outcome
+from harness.trial.followed import Followable
 from harness.trial.path import Path
-from harness.trial.tap import ClientTap, Exchange, Followable
+from harness.trial.tap import ClientTap, Exchange
 from harness.trial.trial import Trial
 from harness.wire.opensqt.market_maker.v1 import exchange_pb2, exchange_pb2_grpc, resources_pb2, types_pb2
 from suites.self.client.scripted import QUICK, Server, Sink, account, eventually, price, serving
