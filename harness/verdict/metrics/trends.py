@@ -1,0 +1,209 @@
+"""Metrics over the trend of a probe: growth over a long run, per hour, per cycle, and what it comes to in a day."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+
+from harness.evidence.evidence import Evidence
+from harness.evidence.records import Mark
+from harness.evidence.tables import ReadingTable
+from harness.verdict.explain import number_with_unit
+from harness.verdict.interval import EVERYTHING, Interval
+from harness.verdict.metric import Measurement, Metric, Of, Parameter, UnseenError, number, text
+from harness.verdict.metrics.readings import PROBE, PROXY, seen
+from harness.verdict.selecting import NS_PER_S, fits, named, windows
+from harness.verdict.trend import Series, Trend, trend
+
+WINDOW = Parameter(
+    "window", "text", "the run: from the first window of this name to the end of the last", required=True
+)
+HOURS = Parameter("hours", "number", "how long the run has to last; a shorter one gives no upper end")
+AHEAD = Parameter("hours", "number", "for how many hours the slope is drawn out", required=True)
+EVERY = Parameter("every_s", "number", "planned distance of the readings; without it their median")
+SETTLE = Parameter("settle_s", "number", "how long after a fault's healing readings are still left out; 60 without it")
+MARK = Parameter("mark", "text", "name of the marks that end a cycle each", required=True)
+CLIENT = Parameter("client", "text", "only marks of this client, or with a prefix and `*`")
+CYCLES = Parameter("cycles", "number", "for how many cycles the slope is drawn out", required=True)
+
+S_PER_H = 3600.0
+SETTLE_S = 60.0
+LIVES = ("process.died", "process.started", "process.serving")
+
+
+def series_over_time(evidence: Evidence, of: Of) -> Series:
+    """The readings of `probe` in seconds since the first window `window` began; faults are left out.
+
+    Where the service was started anew, only its longest life has samples: levels of two lives say nothing
+    about a leak. Raises UnseenError without such a window or readings.
+    """
+    chosen = windows(evidence, text(of, "window"))
+    begin_ns, end_ns = int(chosen[0][0]), chosen[-1][1]
+    end_ns = evidence.span_ns()[1] if math.isinf(end_ns) else int(end_ns)
+    rows = _rows(evidence, of)
+    inside = (rows.t_ns >= begin_ns) & (rows.t_ns <= end_ns)
+    if end_ns <= begin_ns or not inside.any():
+        raise UnseenError(f"the probe {text(of, 'probe')} has no reading in the window {text(of, 'window')}")
+    low_ns, high_ns = _longest_life(evidence, text(of, "probe").split(".")[0], begin_ns, end_ns)
+    x = (rows.t_ns[inside] - begin_ns) / NS_PER_S
+    y = rows.value[inside]
+    every_s = number(of, "every_s") or (float(np.median(np.diff(x))) if len(x) > 1 else 0.0)
+    alive = (x >= (low_ns - begin_ns) / NS_PER_S) & (x <= (high_ns - begin_ns) / NS_PER_S)
+    faults = _faults(evidence, begin_ns, number(of, "settle_s", SETTLE_S))
+    return Series(x[alive], y[alive], 0.0, (end_ns - begin_ns) / NS_PER_S, max(every_s, 1e-3), faults)
+
+
+def series_over_cycles(evidence: Evidence, of: Of) -> Series:
+    """The readings of `probe` by the number of cycles that had ended. Raises UnseenError without marks or readings."""
+    marks = [mark.t_ns for mark in named(evidence, text(of, "mark")) if _of_client(mark, of)]
+    if not marks:
+        raise UnseenError(f"no mark named {text(of, 'mark')!r} occurred")
+    rows = _rows(evidence, of)
+    during = (rows.t_ns >= marks[0]) & (rows.t_ns <= marks[-1])
+    if not during.any():
+        raise UnseenError(f"the probe {text(of, 'probe')} has no reading during the cycles")
+    x = np.searchsorted(np.array(marks, np.int64), rows.t_ns[during], side="right").astype(np.float64)
+    steps = np.diff(x)
+    every = float(np.median(steps[steps > 0])) if (steps > 0).any() else 1.0
+    return Series(x, rows.value[during], 0.0, float(len(marks)), max(1.0, every))
+
+
+def growth_trend(evidence: Evidence, of: Of) -> Measurement:
+    """By how much the level rose from the end of the warm-up to the end of the run.
+
+    A run shorter than `hours` gives what it has grown already as the low end and no high end: it may fail, and
+    never passes.
+    """
+    series = series_over_time(evidence, of)
+    found = trend(series)
+    told = told_over_time(found)
+    lasted_h = (series.end - series.begin) / S_PER_H
+    if lasted_h >= number(of, "hours"):
+        return Measurement(found.growth, told)
+    shorter = (
+        f"{lasted_h:.3g} h are no run of {number(of, 'hours'):g} h; projected: {_range(found, number(of, 'hours'))}"
+    )
+    return Measurement(Interval(found.growth.low, math.inf), f"{shorter}; {told}")
+
+
+def growth_per_h(evidence: Evidence, of: Of) -> Measurement:
+    """The slope after the warm-up."""
+    found = trend(series_over_time(evidence, of))
+    return Measurement(found.projected(S_PER_H), told_over_time(found))
+
+
+def growth_projected(evidence: Evidence, of: Of) -> Measurement:
+    """What the slope after the warm-up comes to in `hours`, however long the run was."""
+    found = trend(series_over_time(evidence, of))
+    return Measurement(found.projected(number(of, "hours") * S_PER_H), told_over_time(found))
+
+
+def growth_per_cycle(evidence: Evidence, of: Of) -> Measurement:
+    """The slope over the cycles after those that warm up."""
+    found = trend(series_over_cycles(evidence, of))
+    return Measurement(found.slope_interval, told_over_cycles(found))
+
+
+def growth_over_cycles(evidence: Evidence, of: Of) -> Measurement:
+    """What the slope per cycle comes to in so many cycles."""
+    found = trend(series_over_cycles(evidence, of))
+    return Measurement(found.projected(number(of, "cycles")), told_over_cycles(found))
+
+
+def told_over_time(found: Trend) -> str:
+    """A trend over seconds in one sentence."""
+    return _told(found, 1 / S_PER_H, "h", "h")
+
+
+def told_over_cycles(found: Trend) -> str:
+    """A trend over cycles in one sentence."""
+    return _told(found, 1.0, "cycle", "cycles")
+
+
+def _told(found: Trend, scale: float, one: str, many: str) -> str:
+    if found.unseen:
+        return found.unseen
+    slope, half = found.slope / scale, found.smallest_leak / scale
+    warm, rest = (found.begin - found.began) * scale, (found.end - found.begin) * scale
+    why = "its sawtooth" if found.period > found.memory else "its memory" if found.memory else "nothing longer"
+    settled = "" if found.settled else ", and is not over: the run is too short to tell it from a leak"
+    least = f"the smallest leak it could tell is {half:.4g} per {one}" if math.isfinite(half) else "it bounds no leak"
+    return (
+        f"{slope:.4g} per {one} over {rest:.3g} {many}, after a warm-up of {warm:.3g} {many}{settled}; "
+        f"{len(found.middles)} blocks of {found.block * scale:.3g} {many} ({why}); {least}"
+    )
+
+
+def _range(found: Trend, hours: float) -> str:
+    interval = found.projected(hours * S_PER_H)
+    return "unknown" if interval == EVERYTHING else f"[{_short(interval.low)}, {_short(interval.high)}]"
+
+
+def _short(value: float) -> str:
+    return number_with_unit(value)
+
+
+def _rows(evidence: Evidence, of: Of) -> ReadingTable:
+    return evidence.readings.rows(evidence.readings.probe.equal(text(of, "probe")))
+
+
+def _of_client(mark: Mark, of: Of) -> bool:
+    return "client" not in of or fits(mark.detail.get("client", ""), of["client"])
+
+
+def _longest_life(evidence: Evidence, service: str, begin_ns: int, end_ns: int) -> tuple[int, int]:
+    """Begin and end of the longest time inside the run in which the service was not started anew."""
+    changes = [
+        mark.t_ns
+        for mark in evidence.marks
+        if mark.name in LIVES and mark.detail.get("service") == service and begin_ns < mark.t_ns < end_ns
+    ]
+    return max(pairwise([begin_ns, *changes, end_ns]), key=lambda life: life[1] - life[0])
+
+
+def _faults(evidence: Evidence, begin_ns: int, settle_s: float) -> tuple[tuple[float, float], ...]:
+    """From each fault's begin to its healing and the time to settle; for ever where it was not healed."""
+    found = []
+    heals = named(evidence, "fault.heal")
+    for fault in named(evidence, "fault.begin"):
+        ends = [heal.t_ns for heal in heals if heal.t_ns >= fault.t_ns and _same_fault(heal, fault)]
+        end_s = (ends[0] - begin_ns) / NS_PER_S + settle_s if ends else math.inf
+        found.append(((fault.t_ns - begin_ns) / NS_PER_S, end_s))
+    return _merged(found)
+
+
+def _same_fault(heal: Mark, fault: Mark) -> bool:
+    return all(heal.detail.get(key) == fault.detail.get(key) for key in ("kind", "subject"))
+
+
+def _merged(spans: list[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """The same time in spans that do not overlap."""
+    merged: list[tuple[float, float]] = []
+    for low, high in sorted(spans):
+        if merged and low <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+        else:
+            merged.append((low, high))
+    return tuple(merged)
+
+
+def _metric(
+    name: str, says: str, parameters: tuple[Parameter, ...], measure: Callable[[Evidence, Of], Measurement]
+) -> Metric:
+    return Metric(f"readings.{name}", "", says, (PROBE, *parameters, PROXY), seen(measure), unknown=EVERYTHING)
+
+
+_RUN = (WINDOW, EVERY, SETTLE)
+
+METRICS = (
+    _metric("growth_trend", "rise of the level over a long run after its warm-up", (*_RUN, HOURS), growth_trend),
+    _metric("growth_per_h", "rise per hour after the warm-up", _RUN, growth_per_h),
+    _metric("growth_projected", "rise that the trend comes to in some hours", (*_RUN, AHEAD), growth_projected),
+    _metric("growth_per_cycle", "rise per cycle after the warm-up", (MARK, CLIENT), growth_per_cycle),
+    _metric(
+        "growth_over_cycles", "rise that the trend comes to in some cycles", (MARK, CLIENT, CYCLES), growth_over_cycles
+    ),
+)

@@ -1,0 +1,74 @@
+"""How often the trend judge cries wolf, and how often it finds a leak: simulated series, counted.
+
+`TREND_SERIES=200 pytest suites/self/verdict/test_trend_rates.py -s` prints the table that the documentation quotes;
+without it a few series of each kind keep the rates from being lost.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from harness.verdict.trend import Trend, trend
+
+from .simulated import DAY_S, HOUR_S, KINDS, Draw, Floats, by_the_minute, by_the_second, long_warm_up, memory
+
+pytestmark = pytest.mark.self
+
+SERIES = int(os.environ.get("TREND_SERIES", "8"))
+LIMIT_MB = 10.0
+PER_H = LIMIT_MB / 24
+LEAKS = (0.0, 0.25, 0.5, 2.0)
+
+
+@dataclass(slots=True)
+class Rates:
+    """Of so many series: how many were judged to break the limit, to keep it, to grow at all; and how many
+    intervals hold the true slope."""
+
+    series: int = 0
+    broke: int = 0
+    kept: int = 0
+    grew: int = 0
+    held: int = 0
+
+    def add(self, found: Trend, leak: float, day: bool) -> None:
+        slope, growth = found.projected(3600.0), found.growth
+        self.series += 1
+        self.broke += slope.low >= PER_H or (day and growth.low >= LIMIT_MB)
+        self.kept += slope.high < PER_H and (not day or growth.high < LIMIT_MB)
+        self.grew += slope.low > 0
+        self.held += slope.holds(leak) or abs(found.slope * 3600 - leak) < 1e-6
+
+    def told(self) -> str:
+        shares = (self.broke, self.kept, self.grew, self.held)
+        return " ".join(f"{share / self.series:8.1%}" for share in shares)
+
+
+def judged(kind: Callable[[Draw, int], Floats], seconds: int, leak: float) -> Rates:
+    rates = Rates()
+    for seed in range(SERIES):
+        values = memory(kind, seed, seconds, leak)
+        rates.add(trend(by_the_minute(values) if seconds == DAY_S else by_the_second(values)), leak, seconds == DAY_S)
+    return rates
+
+
+@pytest.mark.parametrize("seconds", [HOUR_S, DAY_S], ids=["1h", "24h"])
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_no_false_alarm_and_no_leak_missed(kind: Callable[[Draw, int], Floats], seconds: int) -> None:
+    leaks = LEAKS if SERIES >= 100 else (0.0, 2.0)
+    rates = {leak: judged(kind, seconds, leak) for leak in leaks}
+    for leak, seen in rates.items():
+        print(f"\n{seconds // HOUR_S:2} h {kind.__name__:18} leak {leak:4.2f} MB/h: {seen.told()}", end="")  # noqa: T201
+    allowed = 0.02 * SERIES
+    assert rates[0.0].broke <= allowed, "a healthy service was failed"
+    assert rates[2.0].kept <= allowed, "a leak of 48 MB a day was passed"
+    if seconds == DAY_S:
+        assert rates[2.0].broke >= 0.95 * SERIES, "a leak of 48 MB a day was not found"
+    if 0.5 in rates:
+        assert rates[0.5].kept <= 0.025 * SERIES, "a leak of 12 MB a day was passed"
+    if kind is not long_warm_up:
+        assert rates[0.0].held >= 0.9 * SERIES - 1
