@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from harness.evidence.clock import now_ns
 from harness.evidence.records import UNMEASURABLE, Fact, Reading
+from harness.target.goroutines import GoroutineCounter, GoroutinesError
 from harness.target.sockets import PROC, established
 
 PAGE_LIMIT_S = 2.0
@@ -172,7 +173,8 @@ def _cpu_wait(folder: Path) -> Values:
 
 class Introspection:
     """All probes of one service. Threads, descriptors, sockets and RSS are the kernel's word where it can be had;
-    a page stands in for it elsewhere, and is the only one to know of tasks, goroutines and subscriptions."""
+    a page stands in for it elsewhere, and is the only one to know of tasks and subscriptions. Goroutines that no
+    page tells are counted in the memory of the process."""
 
     def __init__(self, service: str, pages: tuple[Page, ...], subject: Callable[[], Subject | None]) -> None:
         self._service = service
@@ -180,6 +182,8 @@ class Introspection:
         self._subject = subject
         self._troubles: dict[str, str] = {}
         self._seen: set[str] = set()
+        self._goroutines = GoroutineCounter()
+        self._uncounted = ""
 
     def read(self) -> tuple[Reading, ...]:
         """Every probe that answers now; a source that does not answer leaves a gap. Blocks for at most some seconds."""
@@ -199,14 +203,25 @@ class Introspection:
                 self._troubles.pop("kernel", None)
             except OSError as error:
                 self._troubles["kernel"] = f"/proc/{subject.pid} cannot be read ({_name(error)})"
+            if "runtime_units" not in values:
+                values |= self._counted(subject.pid)
         self._seen |= values.keys()
         t_ns = now_ns()
         return tuple(Reading(t_ns, f"{self._service}.{probe}", *value) for probe, value in sorted(values.items()))
 
+    def _counted(self, pid: int) -> Values:
+        """Goroutines as the memory of the process has them; nothing where it is no Go program or tells nothing."""
+        try:
+            count = self._goroutines.count(pid).count
+        except GoroutinesError as error:
+            self._uncounted = str(error)
+            return {}
+        return {"runtime_units": (float(count), "goroutines")}
+
     def unmeasurable(self) -> tuple[Fact, ...]:
         """For each probe that no source has answered yet, why."""
         return tuple(
-            Fact(UNMEASURABLE, 1.0, "", subject=f"{self._service}.{probe}", detail=self._reason(probe))
+            Fact(UNMEASURABLE, 1.0, "", subject=f"{self._service}.{probe}", detail=self._whole_reason(probe))
             for probe in UNITS
             if probe not in self._seen
         )
@@ -215,6 +230,10 @@ class Introspection:
         """Close the pages' connections."""
         for page in self._pages:
             page.close()
+
+    def _whole_reason(self, probe: str) -> str:
+        counted = self._uncounted if probe == "runtime_units" else ""
+        return "; ".join(reason for reason in (self._reason(probe), counted) if reason)
 
     def _reason(self, probe: str) -> str:
         if self._troubles:
