@@ -15,7 +15,7 @@ from harness.client.measuring.reply import Reply
 from harness.client.measuring.rpc import Rpc
 from harness.client.measuring.stream import Stream
 from harness.client.measuring.timed import Timed
-from harness.client.measuring.transport import KERNEL, Lost, Tally, dial, host_and_port, platform_stamps
+from harness.client.measuring.transport import KERNEL, RECEIVE_BYTES, Lost, Tally, dial, host_and_port, platform_stamps
 from harness.evidence.clock import monotonic_s, now_ns
 from harness.evidence.records import Fact, Outcome
 
@@ -58,6 +58,7 @@ class MeasuringClient:
         self._quieted = status.Redaction(tuple(value for _name, value in self._metadata))
         self._connection: Connection | None = None
         self._connected_before = False
+        self._reply_bytes: dict[str, int] = {}
         self._busy = False
         self._closed = False
 
@@ -129,9 +130,7 @@ class MeasuringClient:
             reply, head = connection.begin(method.path, timeout_s, until_s)
             sent_ns = written_ns = now_ns()  # in case that sending fails: from here on it may have been done
             sent_ns, written_ns = connection.send(reply, head, request, until_s)
-            done_ns = written_ns
-            while not reply.code:
-                done_ns = connection.advance(until_s)
+            done_ns = self._answered(connection, reply, method.path, until_s) or written_ns
             connection.finish(reply)
         except TimeoutError:
             done_ns, details = now_ns(), f"no reply from {self.address} within {timeout_s:g} s"
@@ -147,6 +146,20 @@ class MeasuringClient:
                 done_ns = now_ns()
                 reply.end(error.code, error.details)
         return self._timed(method, reply, due_ns or sent_ns, sent_ns, written_ns, done_ns)
+
+    def _answered(self, connection: Connection, reply: Reply, path: str, until_s: float) -> int:
+        """Receive until the reply has ended; the stamp of its end.
+
+        No more is received than the last reply of this method had. Otherwise a ping that followed the reply, before
+        this process came to read it, would lend the reply its later stamp.
+        """
+        before, done_ns = connection.received_bytes, 0
+        most_bytes = self._reply_bytes.get(path, RECEIVE_BYTES)
+        while not reply.code:
+            done_ns = connection.advance(until_s, most_bytes)
+            most_bytes = connection.expected_bytes(0)
+        self._reply_bytes[path] = min(connection.received_bytes - before, RECEIVE_BYTES) or RECEIVE_BYTES
+        return done_ns
 
     def _timed(self, method: Rpc, reply: Reply, due_ns: int, sent_ns: int, written_ns: int, done_ns: int) -> Timed:
         if reply.code == status.OK:

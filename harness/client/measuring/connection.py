@@ -16,7 +16,7 @@ from harness.client.measuring.frames import Kind
 from harness.client.measuring.headers import RequestBlocks
 from harness.client.measuring.incoming import Incoming, ProtocolBroken
 from harness.client.measuring.reply import Reply
-from harness.client.measuring.transport import Lost, Transport, is_time_up, said
+from harness.client.measuring.transport import RECEIVE_BYTES, Lost, Transport, is_time_up, said
 from harness.evidence.clock import monotonic_s
 
 _SHORTEST_WAIT_S = 0.000_1
@@ -38,6 +38,7 @@ class Connection:
         self._incoming = Incoming(requests, window_bytes)
         self._next_id = 1
         self._lost: Lost | None = None
+        self.received_bytes = 0
         self._writing = threading.Lock()
 
     @property
@@ -87,22 +88,30 @@ class Connection:
         reply.all_sent = True
         return self._send(head + frames.frame(Kind.DATA, frames.END_STREAM, reply.stream_id, body))
 
-    def advance(self, until_s: float) -> int:
-        """Receive once and act on it; the stamp (ns) of the last segment. TimeoutError at `until_s`."""
-        self._limit(until_s)
-        return self._advance()
+    def advance(self, until_s: float, most_bytes: int = RECEIVE_BYTES) -> int:
+        """Receive once, `most_bytes` at most, and act on it; the stamp (ns) of the last segment among them.
 
-    def advance_now(self) -> int:
+        TimeoutError at `until_s`.
+        """
+        self._limit(until_s)
+        return self._advance(most_bytes)
+
+    def advance_now(self, most_bytes: int = RECEIVE_BYTES) -> int:
         """As `advance`, with what is there already. BlockingIOError when that is nothing."""
         self._transport.wait_at_most(0)
-        return self._advance()
+        return self._advance(most_bytes)
+
+    def expected_bytes(self, whole_bytes: int) -> int:
+        """How much to receive so as to end with a frame, if the next one has `whole_bytes` or has told its length."""
+        incoming = self._incoming
+        return incoming.missing_bytes or max(0, whole_bytes - incoming.rest_bytes) or RECEIVE_BYTES
 
     def tend(self) -> None:
         """Act on what came while no call ran (ping, settings, goaway, the end). Never waits."""
         self._transport.wait_at_most(0)
         while True:
             try:
-                self._advance()
+                self._advance(RECEIVE_BYTES)
             except (BlockingIOError, TimeoutError):
                 return
 
@@ -129,17 +138,18 @@ class Connection:
         """Close at once; not while another thread uses the connection."""
         self._transport.close()
 
-    def _advance(self) -> int:
+    def _advance(self, most_bytes: int) -> int:
         if self._lost is not None:
             raise self._lost
         try:
-            data, t_ns = self._transport.receive()
+            data, t_ns = self._transport.receive(most_bytes)
         except OSError as error:
             if is_time_up(error):
                 raise
             raise Lost(self._why(f"connection lost: {said(error)}")) from None
         if not data:
             raise Lost(self._why("the server closed the connection"))
+        self.received_bytes += len(data)
         # What goes wrong from here on is raised next time: the reply may have come whole before it.
         try:
             owed = self._incoming.take(data)

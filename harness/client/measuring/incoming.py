@@ -65,6 +65,19 @@ class Incoming:
         if reply is not None:
             self._newest_id = reply.stream_id
 
+    @property
+    def missing_bytes(self) -> int:
+        """How many bytes end the frame that has begun; 0 when none has, or nobody knows yet."""
+        if len(self._rest) < frames.HEAD_BYTES:
+            return 0
+        high, low, *_others = frames.head.unpack_from(self._rest)
+        return int(frames.HEAD_BYTES + (high << 16 | low) - len(self._rest))
+
+    @property
+    def rest_bytes(self) -> int:
+        """How many bytes of a frame that is not whole yet have come."""
+        return len(self._rest)
+
     def take(self, data: bytes) -> bytes:
         """Act on the next bytes, split anyhow; returns the frames to be sent in answer. ProtocolBroken."""
         buffer = self._rest + data if self._rest else data

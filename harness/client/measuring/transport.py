@@ -24,6 +24,10 @@ from harness.evidence.clock import NS_PER_S, monotonic_s, now_ns
 KERNEL, USER = "kernel", "user"
 
 RECEIVE_BYTES = 64 * 1024
+"""As much as one receive takes where single stamps do not matter."""
+_RECORD_BYTES = 22
+"""What TLS 1.3 adds to the content of one record."""
+
 # Python 3.11 has no name for it; the number is the same on all Linux machines except SPARC and PA-RISC.
 _SO_TIMESTAMPNS: int = getattr(socket, "SO_TIMESTAMPNS", 35)
 _timespec = Struct("@ll")
@@ -65,8 +69,11 @@ class Transport(Protocol):
         """Send all; the times (ns) just before and after. OSError; TimeoutError: part of it may be gone."""
         ...
 
-    def receive(self) -> tuple[bytes, int]:
+    def receive(self, most_bytes: int) -> tuple[bytes, int]:
         """What is there, or comes first, and when (ns) its last segment came. b"" at the end of the stream.
+
+        The kernel keeps the stamp of each segment that nobody has read, so one who reads late learns when a message
+        came if `most_bytes` ends with it: what is read beyond brings the stamp of a later segment.
 
         OSError; TimeoutError or BlockingIOError when nothing came within the limit.
         """
@@ -108,9 +115,9 @@ class PlainTransport:
         self._sock.sendall(data)
         return began_ns, now_ns()
 
-    def receive(self) -> tuple[bytes, int]:
+    def receive(self, most_bytes: int) -> tuple[bytes, int]:
         """See Transport."""
-        data, ancillary, _flags, _address = self._sock.recvmsg(RECEIVE_BYTES, _ANCILLARY_BYTES)
+        data, ancillary, _flags, _address = self._sock.recvmsg(most_bytes, _ANCILLARY_BYTES)
         for level, kind, content in ancillary:
             if kind == _SO_TIMESTAMPNS and level == socket.SOL_SOCKET:
                 seconds, nanoseconds = _timespec.unpack(content)
@@ -148,10 +155,10 @@ class TlsTransport:
         self._session.write(data)
         return self._inner.send(self._outgoing.read())
 
-    def receive(self) -> tuple[bytes, int]:
-        """See Transport."""
+    def receive(self, most_bytes: int) -> tuple[bytes, int]:
+        """See Transport; `most_bytes` of plaintext, roughly."""
         while True:
-            sealed, t_ns = self._inner.receive()
+            sealed, t_ns = self._inner.receive(most_bytes + _RECORD_BYTES)
             if not sealed:
                 return b"", t_ns
             self._incoming.write(sealed)
@@ -182,7 +189,7 @@ class TlsTransport:
             except ssl.SSLWantReadError:
                 self._flush()
                 self._inner.wait_at_most(max(0.001, until_s - monotonic_s()))
-                sealed, _t_ns = self._inner.receive()
+                sealed, _t_ns = self._inner.receive(RECEIVE_BYTES)
                 if not sealed:
                     raise Lost("the server closed the connection during the TLS handshake") from None
                 self._incoming.write(sealed)

@@ -65,8 +65,9 @@ class GrpcioServer:
 
     def stop(self, grace_s: float = 0.0) -> None:
         """Stop and wait for it."""
+        stopped = self._server.stop(grace_s)
         self._mute.set()
-        assert self._server.stop(grace_s).wait(LIMIT_S)
+        assert stopped.wait(LIMIT_S)
 
     def _echo(self, request: bytes, context: grpc.ServicerContext) -> bytes:
         self.deadlines.append(context.time_remaining() or 0.0)
@@ -190,6 +191,7 @@ class Referee:
 
     def receive(self) -> list[h2.events.Event]:
         """The next events; ConnectionError when the client has closed."""
+        self.flush()
         data = self.sock.recv(65_536)
         if not data:
             raise ConnectionError
