@@ -1,0 +1,67 @@
+"""LoadPlan: who calls what, how often and for how long; plain data that a generator process is handed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+
+
+class Shape(StrEnum):
+    """How arrivals are spread over time."""
+
+    CONSTANT = "constant"
+    """Evenly, each user with a phase of its own."""
+    POISSON = "poisson"
+    """At random with the same mean rate."""
+    STEP = "step"
+    """The rate grows in `steps` equal steps up to `rate_per_s`."""
+    SPIKE = "spike"
+    """`rate_per_s`, and in the middle fifth of the time three times that."""
+    CLOSED = "closed"
+    """No timetable: each user calls again as soon as it is answered. For ceilings and warm-ups."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPlan:
+    """One load, carried out by Locust in processes of its own.
+
+    Calls are evidence as Calls of clients `CLIENT-1` … `CLIENT-USERS` (just CLIENT for one user), streams as Messages
+    of CLIENT; the time in which they count is the window `window`. `address`: host:port of the connector.
+    `method`: the RPC's short name; a stream's (SubscribePrice …) makes each user read one stream. `rate_per_s`: of all
+    users together; 0 for Shape.CLOSED. `request`: fields of the request, decimals as texts; in texts {n} is the
+    number of the call and {run} something unique to this load, so that client order ids never repeat.
+    `warm_s`: load of the same kind that goes before the window. `processes`: Locust workers.
+    """
+
+    address: str
+    method: str
+    rate_per_s: float
+    duration_s: float
+    users: int = 1
+    client: str = "load"
+    window: str = "steady"
+    shape: Shape = Shape.CONSTANT
+    steps: int = 1
+    request: Mapping[str, object] = field(default_factory=dict)
+    metadata: tuple[tuple[str, str], ...] = ()
+    timeout_s: float = 5.0
+    warm_s: float = 0.0
+    processes: int = 1
+    seed: int = 1
+
+    def to_json(self) -> str:
+        """For another process; `metadata` included, so hand it over in the environment or a private file only."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> LoadPlan:
+        """What `to_json` wrote. Raises ValueError in one sentence."""
+        try:
+            raw = json.loads(text)
+            raw["shape"] = Shape(raw["shape"])
+            raw["metadata"] = tuple((str(name), str(value)) for name, value in raw["metadata"])
+            return cls(**raw)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"the load plan cannot be read ({error}): write it with LoadPlan.to_json") from None
