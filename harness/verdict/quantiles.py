@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +51,7 @@ def quantile_difference(one: tuple[Floats, Floats], other: tuple[Floats, Floats]
     return Interval(low - its_high - down, high - its_low + up)
 
 
+@lru_cache(maxsize=1024)
 def ranks(samples: int, quantile: float) -> tuple[int, int]:
     """Ranks, from 1, of the order statistics that enclose the quantile; 0 and samples + 1 are open ends."""
     if samples == 0:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+from scipy.signal import lfilter
 
 from harness.evidence.evidence import Evidence
 from harness.evidence.records import Call, Fact, Mark, Message, Outcome, Record
@@ -31,11 +32,9 @@ def swaying(p50_ms: float, p99_ms: float, phi: float = 0.7, drift: float = 0.03)
     sigma = np.log(p99_ms / p50_ms) / 2.3263478740408408
 
     def draw(rng: np.random.Generator, n: int) -> Floats:
-        level, noise = drift * rng.standard_normal(), rng.standard_normal(n)
-        course = np.empty(n)
-        course[0] = noise[0]
-        for at in range(1, n):
-            course[at] = phi * course[at - 1] + np.sqrt(1 - phi * phi) * noise[at]
+        level, shocks = drift * rng.standard_normal(), rng.standard_normal(n)
+        shocks[1:] *= np.sqrt(1 - phi * phi)
+        course = lfilter([1.0], [1.0, -phi], shocks)
         made: Floats = p50_ms * np.exp(sigma * course + level)
         return made
 

@@ -14,10 +14,11 @@ from harness.evidence.records import Call, Fact, Mark, Outcome, Reading, Record
 from harness.spec.case import Argument
 from harness.spec.loader import load_cases
 from harness.verdict.judge import judge
+from harness.verdict.provable import refusals
 from harness.verdict.timetable import punctual
 from harness.verdict.verdict import Status
 
-from .histories import MS, TODAY, S, calls, ends, measured, readings, status, window
+from .histories import MS, TODAY, S, calls, case, criterion, ends, measured, readings, status, window
 from .loads import STEADY_NS, Load, around, stamped, steady, trial, trials
 
 pytestmark = pytest.mark.self
@@ -333,6 +334,16 @@ def test_get_account_is_judged_by_five_trials_of_1000_calls(p50_ms: float, p99_m
     assert p99.status is expected, verdict
     if expected is Status.PASS:
         assert (verdict.status, verdict.doubts) == (Status.PASS, ())
+
+
+def test_1000_calls_a_trial_can_prove_p99_and_298_cannot() -> None:
+    assert refusals(CASES["5.1.1"]) == []
+    assert "298 calls" in refusals(CASES["5.1.1"].model_copy(update={"load": {"calls": 298}}))[0]
+
+
+def test_a_latency_that_has_to_be_felt_is_not_refused_for_what_the_best_service_does() -> None:
+    felt = criterion("calls.latency_ms", ">=", 90, {"quantile": 0.5}, unit="ms", level="proof")
+    assert refusals(case(felt).model_copy(update={"load": {"calls": 60}})) == []
 
 
 def test_the_trial_itself_is_as_the_conventions_say() -> None:
