@@ -123,15 +123,15 @@ async def inflicted(
             if begun:
                 await fault.look_once()
         finally:
-            await surely(heal)
-            trial.record(Mark(now_ns(), "fault.heal", named))
+            await surely(heal, lambda: trial.record(Mark(now_ns(), "fault.heal", named)))
 
 
-async def surely(heal: Act) -> None:
+async def surely(heal: Act, healed: Callable[[], None]) -> None:
     """Carry it out to its end, however often the trial is cancelled meanwhile: no fault outlives its trial."""
 
     async def whole() -> None:
         await heal()
+        healed()
 
     healing = asyncio.create_task(whole(), name="heal")
     cancelled: asyncio.CancelledError | None = None

@@ -174,7 +174,7 @@ class Path:
         """
         hit = 0
         for link in list(self._links):
-            hit += any([lane.silence() for lane in link.lanes(Direction(direction))])
+            hit += sum(lane.silence() for lane in link.lanes(Direction(direction))) > 0
         self.counters.half_closed_connections += hit
         return hit
 

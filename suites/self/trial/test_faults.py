@@ -13,8 +13,10 @@ from harness.target.service import Capability
 from harness.trial.faults import FAULTS, Over, black_hole, isolate, kill, refuse, reset
 from harness.trial.path import Path
 from harness.trial.trial import CutShort
+from suites.self.target.conftest import containers, small_image, workshop  # noqa: F401 - fixtures
+from suites.self.target.workshop import Workshop
 
-from .scenes import Scene, new_trial, path_scene, process_scene, venue_scene
+from .scenes import Scene, new_trial, path_scene, process_scene, service_scene, venue_scene
 from .wires import Client, echo, play
 
 pytestmark = pytest.mark.self
@@ -154,6 +156,31 @@ def test_a_process_without_paths_cannot_be_isolated(tmp_path: FilePath) -> None:
             async with isolate(scene.trial, scene.subject, **scene.arguments):
                 await scene.suffers()
             assert "black holes on the paths" in scene.marks[0].detail["how"]
+
+    asyncio.run(asyncio.wait_for(body(), 60))
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("name", ["kill", "stop", "pause", "isolate"])
+def test_the_same_for_a_container(name: str, containers: Workshop) -> None:  # noqa: F811
+    """A container has a network to be taken off and a freezer of its own: no path is needed."""
+
+    async def body() -> None:
+        try:
+            async with service_scene(name, containers.containers(), containers.folder) as scene:
+                scene.arguments.pop("paths", None)
+                await scene.healthy()
+                async with FAULTS[name].begin(scene.trial, scene.subject, **scene.arguments) as fault:
+                    await scene.suffers()
+                    await fault.bites()
+                await scene.healthy()
+                check_marks(scene, name, ["fault.begin", "fault.bit", "fault.heal"])
+                if name == "isolate":
+                    assert scene.marks[0].detail["how"] == "network"
+                if name == "pause":
+                    assert scene.marks[1].detail["seen"]
+        finally:
+            await containers.close()
 
     asyncio.run(asyncio.wait_for(body(), 60))
 
