@@ -157,8 +157,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     fixtures = {name: pyfuncitem.funcargs[name] for name in bound.asks_for if name not in PROVIDED}
     missed, broken = "", ""
     try:
-        with asyncio.Runner() as runner:
-            runner.run(nfr.carry_out(known, bound.body, bound.asks_for, fixtures))
+        for number in range(1, known.trials + 1):
+            with asyncio.Runner() as runner:
+                runner.run(nfr.carry_out(known, bound.body, bound.asks_for, fixtures, number))
         nfr.judge(known)
     except CaseMissed as told:
         missed = str(told)

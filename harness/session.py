@@ -170,20 +170,22 @@ class NfrSession:
         body: Callable[..., Coroutine[Any, Any, None]],
         asks_for: Sequence[str],
         fixtures: Mapping[str, object],
+        number: int = 1,
     ) -> None:
-        """Run a case's body with what it asks for; everything that happens ends up as evidence.
+        """Run a case's body with what it asks for, as its trial of this number; all that happens ends up as evidence.
 
         Raises only what ends the whole run: an interrupt, or a recording that failed.
         """
         folder, profile, launchers = self._running()
+        evidence_path = folder.evidence_path(case.id, number)
         recorder = Recorder(
-            folder.evidence_path(case.id, 1),
+            evidence_path,
             host=folder.info.host.name,
             target=profile.name,
             plan_digest=_plan_digest(case, self.options.seed),
         )
         sink = _Sink(recorder)
-        trial = Trial(sink, profile, folder.evidence_path(case.id, 1))
+        trial = Trial(sink, profile, evidence_path)
         trial.mark("trial.began")
         try:
             launcher = launchers.make(folder.info.id, folder.log_path, sink)

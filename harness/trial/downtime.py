@@ -22,8 +22,8 @@ async def follow_giving_up(trial: Trial, stack: Stack, limit_s: float, scale: fl
     codes = await asyncio.gather(*(client.service.wait_exit(limit_s) for client in clients))
     for client, code in zip(clients, codes, strict=True):
         stack.record_exit(client.name, code)
-        _record_words(trial, client, stack.killed_ns)
-        _record_pauses(trial, client, stack.killed_ns, scale)
+        _record_words(trial, client, stack.lost_ns)
+        _record_pauses(trial, client, stack.lost_ns, scale)
 
 
 def _record_words(trial: Trial, client: StackClient, since_ns: int) -> None:

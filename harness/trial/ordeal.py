@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 
 from harness.client.health import Health
 from harness.evidence.clock import now_ns
-from harness.trial.faults import latency, venue_disconnect, venue_refuse, venue_throttle
+from harness.trial.faults import kill, latency, venue_disconnect, venue_refuse, venue_throttle
 from harness.trial.orders import record_unmatched
 from harness.trial.stack import Stack
 from harness.trial.trial import Trial
@@ -41,12 +41,13 @@ async def endure(trial: Trial, stack: Stack, ordeal: AbstractAsyncContextManager
 @asynccontextmanager
 async def connector_killed(trial: Trial, stack: Stack) -> AsyncIterator[None]:
     """SIGKILL at the beginning, started again at the end; fact client.connect_attempts of each client."""
-    await stack.kill_connector()
-    yield
-    await stack.restart_connector()
+    stack.note_outage()
+    paths = [client.path for client in stack.clients.values()]
+    async with kill(trial, stack.connector.service, refused_at=paths):
+        yield
     for name, client in stack.clients.items():
         await stack.connected_again(name)
-        attempts = client.log.attempts(stack.killed_ns)
+        attempts = client.log.attempts(stack.lost_ns)
         trial.fact("client.connect_attempts", len(attempts), "attempts", subject=name)
 
 

@@ -76,8 +76,8 @@ class Stack:
         self.connector = connector
         self.connector_log = ServiceLog(connector.service, stage.profile.connector.log)
         self.clients: dict[str, StackClient] = {}
-        self.killed_ns = 0
-        """When the connector was killed last."""
+        self.lost_ns = 0
+        """When its clients last lost their connector."""
         self._walked = 0
         self._connected_before: dict[str, int] = {}
 
@@ -154,7 +154,9 @@ class Stack:
         told, before = self.clients[name].told, self._connected_before[name]
         await self.trial.until(lambda: told.connected > before, limit_s, f"an answer of the connector to {name} again")
 
-    def _note_connections(self) -> None:
+    def note_outage(self) -> None:
+        """From now on its clients lose their connector: attempts and connections are counted from here."""
+        self.lost_ns = now_ns()
         self._connected_before = {name: client.told.connected for name, client in self.clients.items()}
 
     @asynccontextmanager
@@ -219,25 +221,16 @@ class Stack:
     async def kill_connector(self) -> None:
         """SIGKILL; its clients are refused at the same address from then on. Marks fault.begin and fault.bit."""
         before_ns = now_ns()
-        self._note_connections()
+        self.note_outage()
         self.trial.mark("fault.begin", kind="kill", subject="connector")
         await self.connector.kill()
-        self.killed_ns = before_ns
         for client in self.clients.values():
             await client.path.refuse()
         self.trial.mark("fault.bit", earliest_ns=before_ns, kind="kill", subject="connector")
 
-    async def restart_connector(self) -> None:
-        """Start it again at the same address. Marks process.restarted_serving and fault.heal."""
-        restarting = asyncio.create_task(self.connector.restart(), name="restart the connector")
-        for client in self.clients.values():
-            await client.path.accept_again()
-        await restarting
-        self.trial.mark("fault.heal", kind="kill", subject="connector")
-
     def switch_to(self, connector: Connector) -> None:
         """New connections of the clients lead to this connector from now on."""
-        self._note_connections()
+        self.note_outage()
         self.connector = connector
         self.connector_log = ServiceLog(connector.service, self.stage.profile.connector.log)
 
