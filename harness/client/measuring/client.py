@@ -150,15 +150,15 @@ class MeasuringClient:
     def _answered(self, connection: Connection, reply: Reply, path: str, until_s: float) -> int:
         """Receive until the reply has ended; the stamp of its end.
 
-        No more is received than the last reply of this method had. Otherwise a ping that followed the reply, before
-        this process came to read it, would lend the reply its later stamp.
+        As much is received as the last reply of this method had, then frame by frame. Otherwise a ping that followed
+        the reply, before this process came to read it, would lend the reply its later stamp.
         """
         before, done_ns = connection.received_bytes, 0
-        most_bytes = self._reply_bytes.get(path, RECEIVE_BYTES)
+        most_bytes = self._reply_bytes.get(path) or connection.expected_bytes(0)
         while not reply.code:
             done_ns = connection.advance(until_s, most_bytes)
             most_bytes = connection.expected_bytes(0)
-        self._reply_bytes[path] = min(connection.received_bytes - before, RECEIVE_BYTES) or RECEIVE_BYTES
+        self._reply_bytes[path] = min(connection.received_bytes - before, RECEIVE_BYTES)
         return done_ns
 
     def _timed(self, method: Rpc, reply: Reply, due_ns: int, sent_ns: int, written_ns: int, done_ns: int) -> Timed:

@@ -101,10 +101,9 @@ class Connection:
         self._transport.wait_at_most(0)
         return self._advance(most_bytes)
 
-    def expected_bytes(self, whole_bytes: int) -> int:
-        """How much to receive so as to end with a frame, if the next one has `whole_bytes` or has told its length."""
-        incoming = self._incoming
-        return incoming.missing_bytes or max(0, whole_bytes - incoming.rest_bytes) or RECEIVE_BYTES
+    def expected_bytes(self, guess_bytes: int) -> int:
+        """How much to receive so as not to go beyond the next frame, which is guessed to have so many (0: no idea)."""
+        return self._incoming.expected_bytes(guess_bytes)
 
     def tend(self) -> None:
         """Act on what came while no call ran (ping, settings, goaway, the end). Never waits."""

@@ -65,18 +65,16 @@ class Incoming:
         if reply is not None:
             self._newest_id = reply.stream_id
 
-    @property
-    def missing_bytes(self) -> int:
-        """How many bytes end the frame that has begun; 0 when none has, or nobody knows yet."""
-        if len(self._rest) < frames.HEAD_BYTES:
-            return 0
-        high, low, *_others = frames.head.unpack_from(self._rest)
-        return int(frames.HEAD_BYTES + (high << 16 | low) - len(self._rest))
+    def expected_bytes(self, guess_bytes: int) -> int:
+        """How many bytes end the frame that has begun; where its length has not come yet it may be the guess.
 
-    @property
-    def rest_bytes(self) -> int:
-        """How many bytes of a frame that is not whole yet have come."""
-        return len(self._rest)
+        Without a guess (0) that is the end of the frame's head, which will tell.
+        """
+        rest_bytes = len(self._rest)
+        if rest_bytes < frames.HEAD_BYTES:
+            return max(guess_bytes, frames.HEAD_BYTES) - rest_bytes
+        high, low, *_others = frames.head.unpack_from(self._rest)
+        return int(frames.HEAD_BYTES + (high << 16 | low) - rest_bytes)
 
     def take(self, data: bytes) -> bytes:
         """Act on the next bytes, split anyhow; returns the frames to be sent in answer. ProtocolBroken."""

@@ -19,7 +19,7 @@ _LONGEST_WAIT_S = 1.0
 """So often a waiting reader looks whether the stream was cancelled, its deadline passed or the server went silent."""
 
 _PATIENCE = 64
-_SMALL_BYTES = 4096
+"""A reader who has not caught up after so many receives takes all there is."""
 
 
 class Batch(NamedTuple):
@@ -153,14 +153,15 @@ class Stream:
         payloads = reply.messages
         if payloads:
             reply.messages = []
-            self._frame_bytes = HEAD_BYTES + PREFIX_BYTES + len(payloads[-1])
+            frame_bytes = HEAD_BYTES + PREFIX_BYTES + len(payloads[-1])
+            self._frame_bytes = frame_bytes if frame_bytes <= RECEIVE_BYTES else 0
         if reply.code:
             self.fail(reply.code, reply.details, received_ns)
         return Batch(received_ns, payloads, min(earliest_ns, received_ns)) if payloads else None
 
     def _advance(self, connection: Connection, until_s: float) -> int:
         # Message by message, so that each has its own stamp; in bulk now and then for a reader who falls behind.
-        one_by_one = self._behind < _PATIENCE and 0 < self._frame_bytes <= _SMALL_BYTES
+        one_by_one = self._behind < _PATIENCE
         self._behind = self._behind + 1 if one_by_one else 0
         most_bytes = connection.expected_bytes(self._frame_bytes) if one_by_one else RECEIVE_BYTES
         looked_ns = now_ns()

@@ -65,9 +65,8 @@ class GrpcioServer:
 
     def stop(self, grace_s: float = 0.0) -> None:
         """Stop and wait for it."""
-        stopped = self._server.stop(grace_s)
+        assert self._server.stop(grace_s).wait(LIMIT_S)
         self._mute.set()
-        assert stopped.wait(LIMIT_S)
 
     def _echo(self, request: bytes, context: grpc.ServicerContext) -> bytes:
         self.deadlines.append(context.time_remaining() or 0.0)
