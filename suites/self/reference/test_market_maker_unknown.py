@@ -11,7 +11,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from harness.reference.log import Log
@@ -116,7 +116,7 @@ class Exchange:
 
 async def until_quiet(exchange: Exchange, orders: Orders, desk: Desk) -> None:
     """Wait until every fate has been met and the orders at the venue are the levels wanted."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(4):
         while True:
             await asyncio.sleep(0.002)
             at_venue = {(one.client_order_id, Decimal(one.price.value)) for one in exchange.open()}
@@ -130,7 +130,7 @@ fates = st.lists(st.sampled_from([FINE, LOST_BEFORE, LOST_AFTER, REFUSED]), max_
 moves = st.lists(st.sampled_from(["44850", "44950", "45050", "45150", "45850"]), max_size=4)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])  # shrinking waits
 @given(st.lists(fates, min_size=1, max_size=4), moves, st.booleans())
 def test_in_the_end_both_know_the_same_orders(rounds: list[list[str]], prices: list[str], restarts: bool) -> None:
     async def trial(store: Store) -> None:
