@@ -16,9 +16,10 @@ from testcontainers.core.container import DockerContainer
 
 from harness.evidence.records import Record
 from harness.target.container import ContainerService
-from harness.target.engine import Engine
+from harness.target.engine import Engine, reason_of
+from harness.target.errors import TargetError
 from harness.target.launcher import VENUE_PORT, LogPath
-from harness.target.networks import PrivateNetwork
+from harness.target.networks import ENGINE_ERRORS, PrivateNetwork
 from harness.target.owner import LABEL_SERVICE
 from harness.target.ports import LOOPBACK, HeldPort, hold_quiet_port
 from harness.target.profile_shape import Profile
@@ -139,7 +140,11 @@ class ContainerLauncher(StartingLauncher):
 
     def _made_network(self) -> PrivateNetwork:
         network = PrivateNetwork.create(f"nfr-{uuid.uuid4().hex[:12]}", self._tag.labels())
-        settle_testcontainers(Engine(network.client))
+        try:
+            settle_testcontainers(Engine(network.client))
+        except ENGINE_ERRORS as error:
+            network.remove()
+            raise TargetError(f"the engine does not tell its images: {reason_of(error)}: is it well?") from None
         return network
 
     async def _close_rest(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from harness.target.errors import DiedAtStartError, TargetError
 from harness.target.images import find_base
 from harness.target.launcher import Launcher
 from harness.target.profile import load_profile
-from harness.target.serving import ask_health, ask_name
+from harness.target.serving import ask_health, ask_name, ask_page
 from harness.target.started import nobody
 
 from .workshop import Play, Workshop, accepts, gone
@@ -119,6 +120,27 @@ def test_two_venues_of_one_kind_are_two(staged: Staged) -> None:
         second = await launcher.start_venue("binance", "lenient", 1, Credentials.fresh())
         assert first.base_url != second.base_url
         assert first.control_address != second.control_address
+
+    staged(choreography)
+
+
+def test_the_whole_stack_stands_and_falls(staged: Staged) -> None:
+    """Both clients reach the connector through a socket's address of this harness's choosing, and stop gracefully."""
+
+    async def choreography(launcher: Launcher) -> None:
+        known = Credentials.fresh()
+        venue = await launcher.start_venue("binance", "strict", 1, known)
+        connector = await launcher.start_connector("binance", venue.base_url, known)
+        values = {"connector_address": connector.direct_address}
+        clients = [await launcher.start_service(name, values) for name in ("market_maker", "live_server")]
+        for client in clients:
+            assert await ask_page(client.port_address("http"), "/health") == "200"
+            pattern = launcher.profile.services[client.name].log
+            assert any(re.search(pattern.attempt, line) for line in client.log_text().splitlines())
+        for client in clients:
+            await client.terminate()
+            assert await client.wait_exit(10) == 0
+            assert "graceful shutdown" in client.log_text()
 
     staged(choreography)
 
