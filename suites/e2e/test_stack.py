@@ -18,6 +18,8 @@ from harness.trial.trial import Trial
 from harness.venue.control import VenueControl
 
 STREAMS = ("account", "positions", "orders", "prices", "klines")
+WATCHED_S = 2.0
+"""How long ten clients and the stack are watched while prices move."""
 AWAY_S = 5.0
 """How long the connector stays away before it is started again."""
 GIVE_UP_LIMIT_S = 660.0
@@ -57,6 +59,7 @@ async def test_ten_clients_share_one_venue_connection(trial: Trial, stage: Stage
             async with feed(stack.venue, 50):
                 for number in range(4, 11):
                     await join(number)
+                await trial.observe(WATCHED_S)
             await stack.walk([1, 1, 1, -1, -1, -1] * 3)
             await record_sockets(trial, stack, 10)
             await trial.settle()
