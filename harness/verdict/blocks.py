@@ -18,6 +18,8 @@ FEWEST_CELLS = 5
 COARSE = 48
 DROP_SHARE = 0.6
 """A fall by this share of the whole spread from one cell to the next ends a sawtooth."""
+SAME_BOTH_WAYS = 4
+"""Noise leaps up as often as down; a sawtooth hardly ever does."""
 FEWEST_TEETH = 8
 IRREGULAR = 0.7
 """Falls whose distances spread by more than this share of their mean are noise: its share is one."""
@@ -125,8 +127,11 @@ def _sawtooth(residuals: Floats) -> float:
     """The longest usual time between two sudden falls; 0 where they are few, or come as irregularly as noise."""
     known = residuals[~np.isnan(residuals)]
     spread = float(np.subtract(*np.percentile(known, (98, 2))))
-    falls = np.flatnonzero(residuals[:-1] - residuals[1:] > DROP_SHARE * spread)
+    steps = np.diff(residuals)
+    falls = np.flatnonzero(steps < -DROP_SHARE * spread)
     gaps = np.diff(falls)
+    if int((steps > DROP_SHARE * spread).sum()) * SAME_BOTH_WAYS > len(falls):
+        return 0.0
     if len(gaps) < FEWEST_TEETH or float(gaps.sum()) < 0.5 * len(residuals):
         return 0.0
     if float(np.std(gaps)) > IRREGULAR * float(np.mean(gaps)):

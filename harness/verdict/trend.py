@@ -1,10 +1,10 @@
 """The trend of a long series: warm-up cut off, slope and growth with intervals, what may not be claimed and why.
 
 Two questions, two answers. What did this run do? `growth`: the level at its end against the level after warm-up,
-each the middle of block floors, so that a step or a late leak counts as what it is: no model, only this run. What
-will the process go on to do? `slope`: the Theil-Sen line through all block floors, for rates and projections; its
-interval is for the process, so it widens with the series' memory, with curvature, and with whatever looks like
-steps, until it is open.
+each the middle of block floors, so that a step or a late leak counts as what it is: no model, only this run; where
+the slope agrees and says it more exactly, the slope. What will the process go on to do? `slope`: the Theil-Sen line
+through all block floors, for rates and projections; its interval is for the process, so it widens with the series'
+memory, with curvature, and with whatever looks like steps, until it is open.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Trend:
     @property
     def smallest_leak(self) -> float:
         """The least rise per x that this run would have told from none: half the interval; infinite when open."""
-        return (self.slope_interval.high - self.slope_interval.low) / 2
+        return _width(self.slope_interval) / 2
 
     def projected(self, over: float) -> Interval:
         """The growth over so much x if it goes on like this."""
@@ -112,7 +112,10 @@ def trend(series: Series) -> Trend:
     judged = reduced.since(begin)
     middles, lowest = floors(judged, size.cells)
     slope_interval = _slope_interval(middles, lowest, fitted, settled)
-    growth = _growth(judged, size, slope_interval, series.end - series.begin)
+    run = series.end - series.begin
+    growth = _growth(judged, size, run)
+    if fitted is not None and growth.holds(fitted.slope * run) and _width(slope_interval) * run < _width(growth):
+        growth = slope_interval * Interval.exactly(run)
     return Trend(
         began=series.begin,
         begin=judged.begin,
@@ -142,6 +145,10 @@ def certain_since(series: Series, certain: Callable[[Trend], bool]) -> float | N
             break
         earliest = x
     return earliest
+
+
+def _width(interval: Interval) -> float:
+    return interval.high - interval.low
 
 
 def _reduced(series: Series) -> Cells:
@@ -231,11 +238,8 @@ def _slope_interval(middles: Floats, lowest: Floats, fitted: Line | None, settle
     return interval if settled else Interval(-math.inf, interval.high)
 
 
-def _growth(judged: Cells, size: Length, slope: Interval, run: float) -> Interval:
-    """The level of the last sixth minus that of the first; as it stands, and drawn out to the run.
-
-    Where the sixths hold too few blocks to know their levels, the slope times the time.
-    """
+def _growth(judged: Cells, size: Length, run: float) -> Interval:
+    """The level of the last sixth minus that of the first; as it stands, and drawn out to the run."""
     whole = len(judged.values) * judged.width
     first = judged.until(judged.begin + whole / ENDS)
     last = judged.since(judged.begin + whole - whole / ENDS)
@@ -244,7 +248,7 @@ def _growth(judged: Cells, size: Length, slope: Interval, run: float) -> Interva
     longest = max(1, min(longest, len(first.values) // FEWEST_END_BLOCKS))
     early, late = _level(first, longest), _level(last, longest)
     if early is None or late is None:
-        return slope * Interval.exactly(run)
+        return EVERYTHING
     seen = late.at - early.at
     error_below = math.hypot(late.at - late.low, early.high - early.at)
     error_above = math.hypot(late.high - late.at, early.at - early.low)

@@ -96,9 +96,12 @@ def growth_per_h(evidence: Evidence, of: Of) -> Measurement:
 
 
 def growth_projected(evidence: Evidence, of: Of) -> Measurement:
-    """What the slope after the warm-up comes to in `hours`, however long the run was."""
-    found = trend(series_over_time(evidence, of))
-    return Measurement(found.projected(number(of, "hours") * S_PER_H), told_over_time(found))
+    """What the slope after the warm-up comes to in `hours`; a run that lasted so long tells its own growth."""
+    series = series_over_time(evidence, of)
+    found = trend(series)
+    ahead_s = number(of, "hours") * S_PER_H
+    lasted = series.end - series.begin >= ahead_s
+    return Measurement(found.growth if lasted else found.projected(ahead_s), told_over_time(found))
 
 
 def growth_per_cycle(evidence: Evidence, of: Of) -> Measurement:

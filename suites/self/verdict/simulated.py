@@ -101,8 +101,8 @@ def by_the_second(values: Floats, **changes: object) -> Series:
 
 def by_the_minute(values: Floats) -> Series:
     """Reduced to the lowest value of each minute."""
-    lowest = values.reshape(-1, 60).min(axis=1)
-    return Series(np.arange(len(lowest)) * 60.0 + 30, lowest, 0.0, float(len(values)), 60.0)
+    lowest: Floats = values.reshape(-1, 60).min(axis=1)
+    return Series(np.arange(30, len(values), 60).astype(np.float64), lowest, 0.0, float(len(values)), 60.0)
 
 
 def _teeth(draw: Draw, periods: Floats) -> Floats:

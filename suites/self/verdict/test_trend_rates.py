@@ -20,14 +20,13 @@ pytestmark = pytest.mark.self
 
 SERIES = int(os.environ.get("TREND_SERIES", "8"))
 LIMIT_MB = 10.0
-PER_H = LIMIT_MB / 24
 LEAKS = (0.0, 0.25, 0.5, 2.0)
 
 
 @dataclass(slots=True)
 class Rates:
-    """Of so many series: how many were judged to break the limit, to keep it, to grow at all; and how many
-    intervals hold the true slope."""
+    """Of so many series: how many were judged to break the limit of 10 MB in 24 h, to keep it, to grow at all; and
+    how many intervals hold the true slope. A run of a day is judged by its growth, an hour by its projection."""
 
     series: int = 0
     broke: int = 0
@@ -36,10 +35,11 @@ class Rates:
     held: int = 0
 
     def add(self, found: Trend, leak: float, day: bool) -> None:
-        slope, growth = found.projected(3600.0), found.growth
+        slope = found.projected(3600.0)
+        growth = found.growth if day else found.projected(DAY_S)
         self.series += 1
-        self.broke += slope.low >= PER_H or (day and growth.low >= LIMIT_MB)
-        self.kept += slope.high < PER_H and (not day or growth.high < LIMIT_MB)
+        self.broke += growth.low >= LIMIT_MB
+        self.kept += growth.high < LIMIT_MB
         self.grew += slope.low > 0
         self.held += slope.holds(leak) or abs(found.slope * 3600 - leak) < 1e-6
 
