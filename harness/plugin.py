@@ -68,7 +68,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--launcher",
         default="auto",
         choices=("auto", "container", "process"),
-        help="auto: containers when a Docker engine answers and has the image, else processes",
+        help="auto: the profile's Compose file when it names one, else containers when a Docker engine answers and has the "
+        "image, else processes",
     )
     group.addoption("--reports", default=str(ROOT / "reports"), metavar="DIR", help="where runs are written")
     group.addoption("--seed", type=int, default=1, metavar="N", help="seed of venues and loads (1)")
@@ -83,6 +84,7 @@ MARKERS = (
     "soak: the 24 h soak",
     "extensions: cases beyond the 29",
     "self: tests of the harness itself",
+    "slow: tests of the harness that make test leaves out and the nightly run does not",
     "docker: needs a Docker engine",
     "browser: needs Chromium",
 )
