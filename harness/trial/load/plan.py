@@ -8,6 +8,10 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 
+NULL = "null"
+"""Client, and stream, of what the instrument measures against the null server."""
+
+
 class Shape(StrEnum):
     """How arrivals are spread over time."""
 
@@ -50,6 +54,15 @@ class LoadPlan:
     warm_s: float = 0.0
     processes: int = 1
     seed: int = 1
+
+    @property
+    def streams(self) -> bool:
+        """Whether each user reads a stream instead of making calls."""
+        return self.method.startswith("Subscribe")
+
+    def name_of(self, index: int) -> str:
+        """The client that user `index` (from 0) is in evidence; all users against the null server are one."""
+        return self.client if self.users == 1 or self.client == NULL else f"{self.client}-{index + 1}"
 
     def to_json(self) -> str:
         """For another process; `metadata` included, so hand it over in the environment or a private file only."""
