@@ -15,10 +15,11 @@ from harness.target.credentials import Credentials
 from harness.target.errors import CannotDoError, NotServingError, TargetError
 from harness.target.introspection import Introspection, Page
 from harness.target.launcher import LogPath, Venue, free_log_path
+from harness.target.process_launcher import ProcessLauncher
 from harness.target.profile_shape import Profile, ServiceProfile
 from harness.target.service import Capability
 from harness.target.serving import ask_name, until_serving
-from harness.target.started import nobody
+from harness.target.started import StartedService, nobody
 
 NAME_LIMIT_S = 5.0
 
@@ -146,7 +147,9 @@ class AttachedLauncher:
         self.profile = profile
         self.record = record
         self._log_path = log_path
+        self._run = run
         self._services: list[AttachedService] = []
+        self._beside: ProcessLauncher | None = None
 
     async def start_venue(
         self, exchange: str, profile: str, seed: int, keys: Credentials | Sequence[Credentials]
@@ -193,6 +196,11 @@ class AttachedLauncher:
             "give the command or image of the connector and of its clients in the profile"
         )
 
+    async def start_null_server(self, rate_per_s: float = 0.0) -> StartedService:
+        """See `launcher.Launcher`; a process of this host, as the place of the connector is not ours to start in."""
+        self._beside = self._beside or ProcessLauncher(self.profile, self._run, self._log_path, self.record)
+        return await self._beside.start_null_server(rate_per_s)
+
     async def reach(self) -> str:
         """Raises CannotDoError: nothing that it starts could reach anything."""
         raise CannotDoError(
@@ -204,3 +212,5 @@ class AttachedLauncher:
         """See `launcher.Launcher`."""
         while self._services:
             await self._services.pop().close()
+        if self._beside is not None:
+            await self._beside.close()

@@ -82,6 +82,13 @@ class Launcher(Protocol):
         """
         ...
 
+    async def start_null_server(self, rate_per_s: float = 0.0) -> Service:
+        """Start the null gRPC server where a connector would be, SERVING; what the instrument alone takes is seen there.
+
+        `rate_per_s`: messages a second on each price stream; 0: without pause. Raises TargetError in one sentence.
+        """
+        ...
+
     async def reach(self) -> str:
         """The host under which its services reach the sockets that this process listens on (there, or on all)."""
         ...
@@ -109,6 +116,12 @@ def venue_command(exchange: str, profile: str, seed: int, host: str, port: str, 
     return ("-m", "harness.venue", *words, "--seed", str(seed))
 
 
+def null_command(port: str) -> tuple[str, ...]:
+    """The null server's command line after the interpreter."""
+    return ("-m", "harness.reference.null_server", "--port", port)
+
+
+NULL_SERVICE = ServiceProfile(ready_s=30.0)
 VENUE_SERVICE = ServiceProfile(ports={"grpc": VENUE_PORT, "control": VENUE_CONTROL_PORT}, ready_s=30.0)
 
 

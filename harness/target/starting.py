@@ -12,11 +12,13 @@ from harness.evidence.records import Record
 from harness.target.credentials import Credentials
 from harness.target.errors import PortTakenError, TargetError
 from harness.target.launcher import (
+    NULL_SERVICE,
     VENUE_SERVICE,
     LogPath,
     Venue,
     free_log_path,
     key_list,
+    null_command,
     venue_command,
     venue_environment,
 )
@@ -30,6 +32,7 @@ from harness.target.started import ReadyBy, StartedService, nobody
 
 PORT_TRIES = 3
 VENUE = "venue"
+NULL_SERVER = "null-server"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,16 @@ class StartingLauncher(abc.ABC):
     ) -> StartedService:
         """See `launcher.Launcher`."""
         return await self._start(self._order(name, client_filling(values), environment or {}), wait=wait)
+
+    async def start_null_server(self, rate_per_s: float = 0.0) -> StartedService:
+        """See `launcher.Launcher`. Like the venue it is always ours, whatever the target: from the venue's image."""
+
+        def recipe(place: Place) -> Recipe:
+            environment = {**without_proxy(), "PYTHONUNBUFFERED": "1", "RATE_PER_S": f"{rate_per_s:g}"}
+            return Recipe((place.python, *null_command(str(place.ports["grpc"]))), (), environment, None, "")
+
+        name = self._fresh_name(NULL_SERVER)
+        return await self._start(Order(name, VENUE, NULL_SERVICE, recipe, self._log(name, (), ())), wait=True)
 
     def _order(self, name: str, filling: Filling, environment: Mapping[str, str]) -> Order:
         profile = self.profile.services.get(name)
