@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from harness.evidence.clock import monotonic_s, now_ns
-from harness.target.errors import TargetError
+from harness.target.errors import DiedAtStartError, NotServingError, TargetError
 from harness.target.profile_shape import ServiceProfile
 from harness.target.service import Service
 from harness.trial.browser import Browser
@@ -21,6 +22,7 @@ from harness.trial.orders import Told
 from harness.trial.path import Path
 from harness.trial.service_log import ServiceLog
 from harness.trial.tap import ClientTap, TappedStream
+from harness.trial.trial import CutShort
 from harness.venue.control import VenueControl
 
 if TYPE_CHECKING:
@@ -78,6 +80,8 @@ class Stack:
         self.clients: dict[str, StackClient] = {}
         self.lost_ns = 0
         """When its clients last lost their connector."""
+        self.stopped_ns = 0
+        """When it was told to stop."""
         self._walked = 0
         self._connected_before: dict[str, int] = {}
 
@@ -101,17 +105,34 @@ class Stack:
         """Every service that was started."""
         return {"connector": self.connector.service, **{name: one.service for name, one in self.clients.items()}}
 
-    async def start(
-        self, *names: str, environment: Mapping[str, str] | None = None, wait_connected: bool = True
-    ) -> None:
+    async def start(self, *names: str, environment: Mapping[str, str] | None = None) -> None:
         """Start these clients, all when none is named, and wait until each has had an answer of the connector."""
         for name in names or CLIENTS:
-            if name not in self.stage.profile.services:
-                raise TargetError(f"profile {self.stage.profile.name} has no service {name}: add one to its services")
             self.clients[name] = await self._client(name, environment or {})
-        if wait_connected:
-            for name in names or CLIENTS:
-                await self.connected(name)
+        for name in names or CLIENTS:
+            await self.connected(name)
+
+    async def come_up(self) -> None:
+        """Start everything in its order, whatever comes of it: what does not come up is evidence, mark service.failed.
+
+        The connector was started already, without waiting for it. Nothing is started once something failed.
+        """
+        if await self._came_up(self.connector.service):
+            self.stage.probe(self.connector.service)
+            for name in CLIENTS:
+                client = self.clients[name] = await self._client(name, {}, wait=False)
+                if not await self._came_up(client.service):
+                    return
+                with contextlib.suppress(CutShort):
+                    await self.connected(name)
+
+    async def _came_up(self, service: Service) -> bool:
+        try:
+            await service.wait_serving()
+        except (DiedAtStartError, NotServingError) as failed:
+            self.trial.mark("service.failed", service=service.name, reason=str(failed))
+            return False
+        return True
 
     async def start_scaled(self, *names: str) -> float:
         """Start them with shorter pauses between attempts, as the profile says it is done; fact backoff.scale."""
@@ -127,7 +148,9 @@ class Stack:
         self.trial.fact("backoff.scale", max(factors), "of the contract's pauses")
         return max(factors)
 
-    async def _client(self, name: str, environment: Mapping[str, str]) -> StackClient:
+    async def _client(self, name: str, environment: Mapping[str, str], *, wait: bool = True) -> StackClient:
+        if name not in self.stage.profile.services:
+            raise TargetError(f"profile {self.stage.profile.name} has no service {name}: add one to its services")
         told = Told(self.trial.record)
         tap = ClientTap(name, told.record)
         tap.on_exchange = told.exchanged
@@ -138,7 +161,7 @@ class Stack:
         )  # fmt: skip
         await self.stage.enter(path)
         values = {"connector_address": path.address, "symbol": DEFAULT_SYMBOL}
-        service = await launcher.start_service(name, values, environment=environment)
+        service = await launcher.start_service(name, values, wait=wait, environment=environment)
         # Before its path: a client that is to end gracefully still needs the connector.
         self.stage.closes(service)
         self.stage.probe(service)
@@ -236,7 +259,8 @@ class Stack:
 
     async def terminate(self, limit_s: float) -> None:
         """SIGTERM to all three at once, then wait for them. Marks stack.sigterm, stack.down; facts exit.code."""
-        self.trial.mark("stack.sigterm")
+        self.stopped_ns = now_ns()
+        self.trial.mark("stack.sigterm", t_ns=self.stopped_ns)
         await asyncio.gather(*(service.terminate() for service in self.services.values()))
         codes = await asyncio.gather(*(service.wait_exit(limit_s) for service in self.services.values()))
         if None not in codes:

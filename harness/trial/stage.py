@@ -115,18 +115,19 @@ class Stage:
             self.probe(service)
         return Connector(service, self, exchange)
 
-    async def stack(self, exchange: str = "", *clients: str, environment: Mapping[str, str] | None = None) -> Stack:
+    async def stack(self, exchange: str = "", *clients: str, wait: bool = True) -> Stack:
         """Venue and connector, then these clients of it, each when the connector is SERVING; see `Stack.start`.
 
-        `exchange` "": the profile's. With no client named none is started: `Stack.start` does that.
+        `exchange` "": the profile's. With no client named none is started: `Stack.start` does that. `wait` False leaves
+        waiting for the connector to `Stack.come_up`.
         """
         from harness.trial.stack import Stack
 
         exchange = exchange or self.profile.venue.exchange
         venue = await self.venue(exchange)
-        stack = Stack(self, venue, await self.connector(exchange))
+        stack = Stack(self, venue, await self.connector(exchange, wait=wait))
         if clients:
-            await stack.start(*clients, environment=environment)
+            await stack.start(*clients)
         return stack
 
     async def enter(self, context: AbstractAsyncContextManager[object]) -> None:

@@ -11,7 +11,7 @@ from harness.trial.nudge import feed
 from harness.trial.ordeal import connector_killed, endure
 from harness.trial.orders import record_decisions, record_placed
 from harness.trial.shutdown import record_left_over, record_orders_handled, record_shutdown_logs
-from harness.trial.stack import CLIENTS, LIVE_SERVER, MARKET_MAKER, Stack
+from harness.trial.stack import LIVE_SERVER, MARKET_MAKER, Stack
 from harness.trial.stack_state import compare_stack, record_health, record_sockets
 from harness.trial.stage import Stage
 from harness.trial.trial import Trial
@@ -29,8 +29,8 @@ STOP_LIMIT_S = 20.0
 
 @case("4.1.1")
 async def test_full_stack_starts_in_order(trial: Trial, stage: Stage) -> None:
-    stack = await stage.stack()
-    await stack.start(*CLIENTS)
+    stack = await stage.stack(wait=False)
+    await stack.come_up()
     await record_health(trial, stack)
     for name, log in stack.logs.items():
         log.record_errors(trial, name)
