@@ -227,9 +227,12 @@ class Desk:
         try:
             await self._remote.stub.CancelOrder(request, timeout=CALL_LIMIT_S)
         except grpc.RpcError as error:
+            if _code(error) is grpc.StatusCode.NOT_FOUND:
+                await self._resolve(order)  # it was filled meanwhile: nothing failed
+                return
             self._failed("cancel failed", order, cause_of(error))
             if _code(error) in REFUSED:
-                await self._resolve(order)  # most likely it was filled meanwhile
+                await self._resolve(order)
             return
         self._orders.mark(order, Status.CANCELED)
 
