@@ -13,6 +13,7 @@ import aiohttp
 
 from harness.evidence.clock import monotonic_s, now_ns
 from harness.evidence.records import Mark, Message, Record
+from harness.target.outside import Missing
 from harness.target.profile_shape import Pushes
 
 CONNECT_LIMIT_S = 10.0
@@ -54,6 +55,8 @@ class Browser:
     def __init__(self, address: str, pushes: Pushes, record: Callable[[Record], None], name: str = "browser") -> None:
         self.name = name
         self.last: dict[tuple[str, str], str] = {}
+        self.ids: dict[str, set[str]] = {}
+        """Under each id of an order: every id that was ever shown together with it."""
         self.kinds: dict[str, int] = {}
         self.unread: list[str] = []
         self._url = f"ws://{address}{pushes.path}"
@@ -122,12 +125,37 @@ class Browser:
             message = json.loads(text)
             kind = str(message["type"])
             updates = self._pushes.read(message)
-        except (ValueError, KeyError, TypeError) as error:
-            self.unread.append(f"{type(error).__name__}: {text[:200]}")
+            shown = [self._ids(kind, one) for one in _items(message)]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            self._unreadable(f"{type(error).__name__}: {text[:200]}")
             return
+        for ids in shown:
+            for one in ids:
+                self.ids.setdefault(one, set()).update(ids)
         self.kinds[kind] = self.kinds.get(kind, 0) + 1
         for stream, key, value in updates:
             self.last[stream, key] = value
             self._record(
                 Message(self.name, stream, key, value, serial=0, sent_ns=0, received_ns=received_ns, subscription=1)
             )
+
+    def _ids(self, kind: str, one: object) -> set[str]:
+        """Every id in one order that was pushed; Pushes.read takes only the first."""
+        how = self._pushes.kinds.get(kind)
+        if how is None or how.stream != "orders":
+            return set()
+        ids = set()
+        for name in how.key:
+            with contextlib.suppress(Missing):
+                ids.add(how.model_copy(update={"key": (name,)}).read(one).key)
+        return ids
+
+    def _unreadable(self, what: str) -> None:
+        if not self.unread:
+            self.mark("push.unreadable", what=what)
+        self.unread.append(what)
+
+
+def _items(message: Any) -> list[object]:
+    data = message.get("data") if isinstance(message, dict) else None
+    return data if isinstance(data, list) else [data]

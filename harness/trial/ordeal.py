@@ -67,7 +67,7 @@ async def connector_replaced(trial: Trial, stack: Stack) -> AsyncIterator[None]:
     code = await first.service.wait_exit(STOP_LIMIT_S)
     trial.mark("fault.bit", earliest_ns=before_ns, kind="rolling-replacement", subject="connector")
     trial.fact("exit.code", -1 if code is None else code, subject="first connector")
-    trial.fact("log.says_graceful_shutdown", log.says_graceful(), "1: said", subject="first connector")
+    trial.fact("log.says_graceful_shutdown", log.says_graceful(before_ns), "1: said", subject="first connector")
     yield
     for name in stack.clients:
         await stack.connected_again(name)

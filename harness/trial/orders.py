@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 OPEN = ("NEW", "PARTIALLY_FILLED")
 DECISION_TO_VENUE = "DecisionToVenue"
+NO_ID = {"", "0"}
+"""The contract's number for an order id that is not known yet."""
 SAME_MOMENT_MS = 5
 """The venue's times are whole milliseconds and a cancel may be booked a moment after the order that replaces it."""
 
@@ -138,9 +140,10 @@ def _name(order: OrderState) -> str:
 
 
 async def record_unmatched(stack: Stack, browser: Browser) -> None:
-    """Facts orders.unmatched for both clients and orders.duplicated, as it is now."""
+    """Facts orders.unmatched for both clients, orders.compared and orders.duplicated, as it is now."""
     venue = await stack.venue.state()
     trial = stack.trial
+    trial.fact("orders.compared", len(_of_symbol(venue.open_orders)), "orders open on the venue")
     trading = await open_by_its_own_word(stack.market_maker)
     if trading is None:
         differences, how = unmatched(stack.market_maker.told.state, venue), "by what the connector told it"
@@ -186,18 +189,15 @@ def record_placed(trial: Trial, client: StackClient, browser: Browser, venue: Ve
     """For each order that the client placed, facts order.on_book and order.same_id."""
     by_client_id = {one.client_order_id: one for one in venue.orders if one.client_order_id}
     by_id = {one.order_id: one for one in venue.orders}
-    pushed = browser.values("orders")
     for placed in client.told.placed:
         order = by_client_id.get(placed.client_order_id) or by_id.get(placed.order_id)
         subject = placed.client_order_id or placed.order_id
         trial.fact("order.on_book", order is not None, "1: there", subject=subject)
-        wrong = _wrong_ids(placed, order, client.told.state, pushed)
+        wrong = _wrong_ids(placed, order, client.told.state, browser)
         trial.fact("order.same_id", not wrong, "1: the same", subject=subject, detail="; ".join(wrong))
 
 
-def _wrong_ids(
-    placed: Placed, order: OrderState | None, told: Mapping[str, str], pushed: Mapping[str, str]
-) -> list[str]:
+def _wrong_ids(placed: Placed, order: OrderState | None, told: Mapping[str, str], browser: Browser) -> list[str]:
     if order is None:
         return ["the venue does not know it"]
     wrong = []
@@ -207,16 +207,21 @@ def _wrong_ids(
         wrong.append(f"market_maker was told {placed.order_id}, the venue's is {order.order_id}")
     if _known(order, told) is None:
         wrong.append("market_maker heard of no such order")
-    if _known(order, pushed) is None:
+    if _known(order, browser.values("orders")) is None:
         wrong.append("live_server pushed no such order")
+    # Where the venue's ids are no numbers, the connector has numbers of its own for them.
+    right = {order.client_order_id, order.order_id if order.order_id.isdigit() else placed.order_id}
+    shown = browser.ids.get(order.client_order_id, set()) - right - NO_ID
+    if shown:
+        wrong.append(f"live_server shows it as {', '.join(sorted(shown))}")
     return wrong
 
 
 def record_decisions(trial: Trial, client: StackClient, ledger: Iterable[LedgerRow]) -> None:
     """A Call DecisionToVenue for each logged decision: from its stamp to the venue's first word about the order.
 
-    A decision that never arrived is a failed one, as long as the trial lasted. Fact unmeasurable where the profile
-    has no pattern for decisions.
+    A decision that never arrived is a failed one, and one with a stamp later than its order's arrival bounds nothing:
+    whatever it is the time of, it is not the decision's. Fact unmeasurable where the profile has no pattern for them.
     """
     if not client.log.patterns.decision:
         trial.fact(
@@ -229,11 +234,8 @@ def record_decisions(trial: Trial, client: StackClient, ledger: Iterable[LedgerR
         if row.stream == "orders":
             arrived.setdefault(row.key, row.sent_ns)
     for seq, decision in enumerate(client.log.decisions(), 1):
-        done_ns = arrived.get(decision.key, 0)
-        ok = done_ns > 0
-        trial.record(
-            Call(
-                seq, client.name, DECISION_TO_VENUE, decision.t_ns, decision.t_ns,
-                done_ns if ok else decision.t_ns + NS_PER_S, Outcome.OK if ok else Outcome.FAIL, "OK" if ok else "LOST",
-            )
-        )  # fmt: skip
+        done_ns = arrived.get(decision.key, decision.t_ns + NS_PER_S)
+        code = "LOST" if decision.key not in arrived else "STAMPED_LATE" if done_ns < decision.t_ns else "OK"
+        outcome = Outcome.OK if code == "OK" else Outcome.FAIL
+        done_ns = max(done_ns, decision.t_ns)
+        trial.record(Call(seq, client.name, DECISION_TO_VENUE, decision.t_ns, decision.t_ns, done_ns, outcome, code))

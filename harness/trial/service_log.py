@@ -13,6 +13,9 @@ from harness.target.profile_shape import LogPatterns
 from harness.target.service import Service
 from harness.trial.trial import Trial
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+"""A word right behind one begins at no word boundary: no pattern would find a coloured level."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -38,8 +41,15 @@ class ServiceLog:
         self.patterns = patterns
 
     def lines(self, since_ns: int = 0) -> list[Line]:
-        """Its lines from `since_ns` on."""
-        return [line for line in map(_line, self._service.log_text().splitlines()) if line and line.t_ns >= since_ns]
+        """Its lines from `since_ns` on, without colours. One without a time of its own came with the one before."""
+        found: list[Line] = []
+        t_ns = 0
+        for raw in self._service.log_text().split("\n"):
+            line = _line(raw)
+            t_ns, text = (line.t_ns, line.text) if line else (t_ns, raw)
+            if text and t_ns >= since_ns:
+                found.append(Line(t_ns, _COLOUR.sub("", text)))
+        return found
 
     def matching(self, pattern: str, since_ns: int = 0) -> list[Line]:
         """The lines in which `pattern` is found."""
@@ -50,9 +60,15 @@ class ServiceLog:
         """Whether it says that it shuts down gracefully."""
         return bool(self.matching(self.patterns.graceful, since_ns))
 
-    def says(self, words: str, since_ns: int = 0) -> bool:
-        """Whether some line contains the words, in any letter case."""
-        return any(words.lower() in line.text.lower() for line in self.lines(since_ns))
+    def last_word(self, *words: str, since_ns: int = 0) -> str:
+        """The last line with all these words, in any letter case; without one the last error, else the last line.
+
+        A line with some of the words is none: an attempt's own line may well say that it failed to connect.
+        """
+        lines = self.lines(since_ns)
+        whole = [line for line in lines if all(one.lower() in line.text.lower() for one in words)]
+        said = whole or self.matching(self.patterns.error, since_ns) or lines
+        return said[-1].text if said else ""
 
     def attempts(self, since_ns: int = 0) -> list[Line]:
         """The lines that announce a connection attempt."""
@@ -66,16 +82,29 @@ class ServiceLog:
         return [Decision(one["key"], int(one["t_ns"])) for one in found if one is not None]
 
     def record_errors(self, trial: Trial, name: str) -> None:
-        """Fact log.error_lines, with the first one as detail; each line a mark log.error on the timeline."""
+        """Fact log.error_lines, with the first one as detail; each line a mark log.error on the timeline.
+
+        Of a log without a single line there is no such fact: nobody knows what the service would have said.
+        """
+        if self._is_empty(trial, name):
+            return
         lines = self.matching(self.patterns.error)
         for line in lines:
             trial.mark("log.error", t_ns=line.t_ns, service=name, line=line.text[:300])
         trial.fact("log.error_lines", len(lines), "lines", subject=name, detail=_first(lines))
 
     def record_panics(self, trial: Trial, name: str) -> None:
-        """Fact log.panics, with the first one as detail."""
+        """Fact log.panics, with the first one as detail; none of an empty log."""
+        if self._is_empty(trial, name):
+            return
         lines = self.matching(self.patterns.panic)
         trial.fact("log.panics", len(lines), "lines", subject=name, detail=_first(lines))
+
+    def _is_empty(self, trial: Trial, name: str) -> bool:
+        if self.lines():
+            return False
+        trial.fact("unmeasurable", 1, subject=f"log of {name}", detail="it has no line: nothing can be said about it")
+        return True
 
 
 def pauses_s(attempts: Iterable[Line]) -> list[float]:

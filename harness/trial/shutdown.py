@@ -21,10 +21,10 @@ async def record_orders_handled(trial: Trial, stack: Stack, before: VenueState) 
     kept = stack.stage.profile.orders_at_stop == "persisted"
     trial.fact("orders.open_at_stop", len(before.open_orders), "orders")
     for order in before.open_orders:
-        is_open = now[order.order_id].status in OPEN
+        status = now[order.order_id].status if order.order_id in now else "gone from the venue"
         trial.fact(
-            "orders.handled_as_configured", is_open == kept, "1: as configured",
-            subject=order.client_order_id or order.order_id, detail=now[order.order_id].status,
+            "orders.handled_as_configured", (status in OPEN) == kept, "1: as configured",
+            subject=_name(order), detail=status,
         )  # fmt: skip
     known = stack.market_maker.told.state
     unknown = [one for one in after.open_orders if not {one.client_order_id, one.order_id} & known.keys()]
@@ -36,9 +36,10 @@ def _name(order: OrderState) -> str:
 
 
 def record_shutdown_logs(trial: Trial, stack: Stack) -> None:
-    """Facts log.says_graceful_shutdown and log.panics of each service."""
+    """Facts log.says_graceful_shutdown, said since the stack was told to stop, and log.panics of each service."""
     for name, log in stack.logs.items():
-        trial.fact("log.says_graceful_shutdown", log.says_graceful(), "1: said", subject=name)
+        said = log.says_graceful(stack.stopped_ns)
+        trial.fact("log.says_graceful_shutdown", said, "1: said", subject=name)
         log.record_panics(trial, name)
 
 

@@ -45,18 +45,18 @@ class Ran:
         return sorted(path.parent for path in self.reports.glob("*/run.json"))
 
 
-def command(reports: Path, *arguments: str) -> list[str]:
-    """pytest over the integration suite, as processes unless the arguments say otherwise."""
+def command(reports: Path, *arguments: str, suite: str = "integration") -> list[str]:
+    """pytest over a suite, as processes unless the arguments say otherwise."""
     launcher = [] if any(one.startswith("--launcher") for one in arguments) else ["--launcher", "process"]
-    return [sys.executable, "-m", "pytest", "suites/integration", "-p", "no:cacheprovider", "--reports", str(reports),
+    return [sys.executable, "-m", "pytest", f"suites/{suite}", "-p", "no:cacheprovider", "--reports", str(reports),
             *launcher, *arguments]  # fmt: skip
 
 
-def run_pytest(reports: Path, *arguments: str, env: dict[str, str] | None = None) -> Ran:
+def run_pytest(reports: Path, *arguments: str, env: dict[str, str] | None = None, suite: str = "integration") -> Ran:
     """To its end."""
     done = subprocess.run(
-        command(reports, *arguments), cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False,
-        stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})},
+        command(reports, *arguments, suite=suite), cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S,
+        check=False, stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})},
     )  # fmt: skip
     return Ran(done.returncode, done.stdout + done.stderr, reports)
 
@@ -75,6 +75,17 @@ def reference_with(folder: Path, **changes: object) -> Path:
     profile = yaml.safe_load((PROFILES / "reference.yaml").read_text())
     del profile["services"]["connector"]["build"]
     profile["services"]["connector"].update(changes)
+    path = folder / "profile.yaml"
+    path.write_text(yaml.safe_dump(profile))
+    return path
+
+
+def stack_with(folder: Path, commands: dict[str, list[str]]) -> Path:
+    """A profile file: the reference stack, as processes, with other commands for some of its services."""
+    profile = yaml.safe_load((PROFILES / "reference.yaml").read_text())
+    for name, service in profile["services"].items():
+        del service["build"]
+        service["command"] = commands.get(name, service["command"])
     path = folder / "profile.yaml"
     path.write_text(yaml.safe_dump(profile))
     return path
