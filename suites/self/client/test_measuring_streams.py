@@ -152,8 +152,8 @@ def test_a_reader_that_stops_holds_the_server_back() -> None:
             referee.wait(h2.events.WindowUpdated)
         referee.h2.send_data(stream_id, message)
         referee.h2.send_headers(stream_id, [("grpc-status", "0")], end_stream=True)
-        referee.flush()
         sent[0] += 1
+        referee.flush()
 
     with (
         socket_server(serve) as server,
