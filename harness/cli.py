@@ -1,4 +1,4 @@
-"""nfr: the command line shell: list the cases, run them, judge a stored run again, write its report again."""
+"""nfr: the command line shell: list the cases, run them, judge a stored run again, write its report, compare two."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from harness.commands.compare import compare
 from harness.record.errors import RecordError
 from harness.record.store import RunFolder, RunStore
 from harness.report.report import write_report
@@ -51,6 +52,7 @@ def cli() -> None:
 
 
 cli.add_command(venue)
+cli.add_command(compare)
 
 
 @cli.command()
