@@ -22,6 +22,8 @@ WHOLE_CASE = "verdict"
 """Name of the test case that stands for a whole case, where none of its criteria says why it does not pass."""
 
 _LONGEST = 500
+INFORMING = ("advisory", "reported")
+"""Criteria of these levels decide nothing."""
 
 
 def render_junit(info: RunInfo, cases: Sequence[Case], verdicts: Mapping[str, CaseVerdict]) -> bytes:
@@ -61,7 +63,7 @@ def _test_cases(verdict: CaseVerdict) -> list[Any]:
             case.append(result)
         case.system_out = _told(finding)
         cases.append(case)
-    deciding = [finding for finding in verdict.findings if finding.level != "advisory"]
+    deciding = [finding for finding in verdict.findings if finding.level not in INFORMING]
     if verdict.status is not Status.PASS and all(finding.status is Status.PASS for finding in deciding):
         case = TestCase(WHOLE_CASE, class_name, 0.0)
         case.append(_of(verdict.status, main_reason(verdict) or f"the case is {verdict.status}"))
@@ -82,8 +84,8 @@ def _result(finding: Finding) -> FinalResult | None:
         return None
     message = f"{finding.says}: {measured_text(finding)}, needs {_limit(finding)}"
     message += f"; {finding.reason}" if finding.reason else ""
-    if finding.level == "advisory":
-        return Skipped(one_line(f"advisory, {finding.status}: {message}", _LONGEST), "advisory")
+    if finding.level in INFORMING:
+        return Skipped(one_line(f"{finding.level}, {finding.status}: {message}", _LONGEST), finding.level)
     return _of(finding.status, message)
 
 

@@ -11,11 +11,13 @@ Argument = str | int | float | bool | tuple[str, ...]
 
 
 class Level(StrEnum):
-    """What a missed criterion means: required and proof decide the case, advisory only informs."""
+    """What a missed criterion means: required and proof decide the case, advisory and reported only inform."""
 
     REQUIRED = "required"
     ADVISORY = "advisory"
     PROOF = "proof"
+    REPORTED = "reported"
+    """A figure for the record: its limit is what it surely keeps, it is in no pass rate."""
 
 
 class Op(StrEnum):
@@ -63,7 +65,10 @@ class Criterion(_Strict):
     op: Op = Field(description="Comparison of the measured interval with the limit")
     limit: float = Field(allow_inf_nan=False, description="In the criterion's unit")
     unit: str = Field(default="", description="Of limit and measurement, as shown; empty for plain numbers")
-    level: Level = Field(description="required decides, advisory informs, proof says whether the case was exercised")
+    level: Level = Field(
+        description="required decides, advisory informs, proof says whether the case was exercised, "
+        "reported is a figure for the record"
+    )
 
 
 class Case(_Strict):

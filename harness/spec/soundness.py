@@ -108,7 +108,7 @@ def _possible(op: Op, limit: float) -> tuple[bool, bool]:
 
 def _asks_for_absence(criterion: Criterion) -> bool:
     """Whether a criterion that decides the case would hold on evidence in which nothing happened."""
-    if criterion.level is Level.PROOF or criterion.metric not in _COUNTS:
+    if criterion.level in (Level.PROOF, Level.REPORTED) or criterion.metric not in _COUNTS:
         return False
     return {
         Op.EQ: criterion.limit == 0, Op.LE: criterion.limit >= 0, Op.LT: criterion.limit > 0,

@@ -12,6 +12,8 @@ from harness.verdict.judge import SEVERITY, worst
 from harness.verdict.verdict import CaseVerdict, Finding, Status
 
 ALL = "all"
+COUNTED = (Level.REQUIRED, Level.ADVISORY)
+"""The levels that a rate over criteria counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def _group(group: Group, gate: GroupGate, cases: Sequence[Case], verdicts: Mappi
         statuses = [verdict.status for verdict in ran]
         passed = statuses.count(Status.PASS)
         return _standing(str(group), gate.rate, gate.counts, len(cases), statuses, passed, possible)
-    total = sum(criterion.level is not Level.PROOF for case in cases for criterion in case.criteria)
+    total = sum(criterion.level in COUNTED for case in cases for criterion in case.criteria)
     statuses = [finding.status for verdict in ran for finding in _targets(verdict)]
     shown = [finding.status for verdict in ran if _exercised(verdict) for finding in _targets(verdict)]
     passed = shown.count(Status.PASS)
@@ -92,7 +94,7 @@ def _standing(
 
 def _targets(verdict: CaseVerdict) -> list[Finding]:
     """What a rate over criteria counts: required and advisory ones."""
-    return [finding for finding in verdict.findings if finding.level != Level.PROOF]
+    return [finding for finding in verdict.findings if finding.level in COUNTED]
 
 
 def _exercised(verdict: CaseVerdict) -> bool:

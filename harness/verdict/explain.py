@@ -31,7 +31,9 @@ def _says_nothing(verdict: CaseVerdict, finding: Finding) -> bool:
 
 
 def finding_line(finding: Finding) -> str:
-    """`[fail] first-update (required): 12.3 s <= 10 s: ...`."""
+    """`[fail] first-update (required): 12.3 s <= 10 s: ...`; a reported one is held against nothing."""
+    if finding.level == "reported" and finding.status is Status.PASS:
+        return f"[reported] {finding.criterion}: {finding.says}: {interval_text(finding.interval, finding.unit, '==')}"
     line = (
         f"[{finding.status}] {finding.criterion} ({finding.level}): {finding.says}: "
         f"{_measured(finding)} {finding.op} {_limit(finding)}"

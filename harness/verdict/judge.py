@@ -13,7 +13,7 @@ from harness.verdict.compare import compare
 from harness.verdict.deferral import Deferral
 from harness.verdict.doubts import doubts_about
 from harness.verdict.explain import interval_text, number_with_unit
-from harness.verdict.interval import Interval, hull
+from harness.verdict.interval import EVERYTHING, Interval, hull
 from harness.verdict.load_doubts import between_trials
 from harness.verdict.metric import Measurement, Metric
 from harness.verdict.raised import Raised
@@ -143,6 +143,8 @@ def _finding(
         finding = _compared(blank, criterion, known, measured)
     except Exception as error:  # noqa: BLE001 - a metric that breaks must never look like a pass
         return replace(blank, reason=f"measuring {criterion.metric} broke: {type(error).__name__}: {error}")
+    if criterion.level is Level.REPORTED and finding.interval not in (None, EVERYTHING):
+        return replace(finding, status=Status.PASS, reason="")  # it was seen, and nothing more is asked of it
     held = [one.doubt.says for one in raised if one.doubt.widens and criterion.id in one.criteria]
     if finding.status is Status.PASS and held:
         finding = replace(finding, status=Status.INCONCLUSIVE, reason="; ".join(dict.fromkeys(held)))

@@ -42,6 +42,8 @@ SAME_RATE = 0.9
 SLOWER_CLOCK = 0.7
 """A CPU frequency that fell to less than this share of its highest makes a slow target of a quick one."""
 APART = 0.2
+_PLAIN = (Level.PROOF, Level.REPORTED)
+"""Criteria of these levels hold nothing against the target."""
 
 
 def under_load(case: Case, evidence: Evidence) -> bool:
@@ -52,7 +54,7 @@ def under_load(case: Case, evidence: Evidence) -> bool:
 def kind_of(criterion: Criterion) -> str:
     """CALLS or MESSAGES when the criterion rests on the instrument's speed; otherwise empty."""
     known, family = metric(criterion.metric), criterion.metric.split(".")[0]
-    measured = known is not None and (known.timed or known.paced) and criterion.level is not Level.PROOF
+    measured = known is not None and (known.timed or known.paced) and criterion.level not in _PLAIN
     return family if family in (CALLS, MESSAGES) and measured else ""
 
 
@@ -174,7 +176,7 @@ def between_trials(case: Case, evidences: Sequence[Evidence]) -> tuple[Raised, .
     found: list[Raised] = []
     for criterion in case.criteria if len(evidences) > 2 and case.group is Group.PERFORMANCE else ():
         known = metric(criterion.metric)
-        if known is None or not known.pooled:
+        if known is None or not known.pooled or criterion.level is Level.REPORTED:
             continue
         try:
             measured = [known.measured(evidence, criterion.of).interval for evidence in evidences]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.spec.case import Argument, Case, Criterion, Op
+from harness.spec.case import Argument, Case, Criterion, Level, Op
 from harness.verdict.compare import compare
 from harness.verdict.metric import Metric, Parameter
 from harness.verdict.registry import METRICS, metric
@@ -74,7 +74,7 @@ def _fits_kind(kind: str, value: Argument) -> bool:
 
 
 def _unprovable(known: Metric, case: Case, criterion: Criterion) -> Iterator[str]:
-    if criterion.op in (Op.GE, Op.GT):
+    if criterion.level is Level.REPORTED or criterion.op in (Op.GE, Op.GT):
         return  # the best evidence for "at least" has no bound: that a fault was felt, for example
     best = known.best(criterion.of, case.load)
     if best is not None and compare(best, criterion.op, criterion.limit) is not Status.PASS:

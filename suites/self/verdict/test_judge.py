@@ -11,6 +11,8 @@ from harness.evidence.evidence import Evidence
 from harness.evidence.records import Fact, Mark, Outcome, Record
 from harness.spec.case import Criterion
 from harness.verdict import judge as judging
+from harness.verdict.explain import finding_line
+from harness.verdict.interval import Interval
 from harness.verdict.judge import SEVERITY, Deferral, judge, worst
 from harness.verdict.metric import Measurement, Metric
 from harness.verdict.verdict import CaseVerdict, Status
@@ -60,6 +62,15 @@ def test_an_advisory_criterion_never_decides() -> None:
     assert verdict.status is Status.PASS
     assert verdict.findings[1].status is Status.FAIL
     assert judged([BAD, value("good", level="advisory")], ALL).status is Status.FAIL
+
+
+def test_a_reported_figure_is_shown_and_asks_nothing() -> None:
+    verdict = judged([GOOD, value("bad", level="reported"), value("unseen", level="reported")], ALL)
+    assert verdict.status is Status.PASS
+    seen, unseen = verdict.findings[1:]
+    assert (seen.interval, seen.status, seen.reason) == (Interval.exactly(0), Status.PASS, "")
+    assert finding_line(seen) == f"[reported] bad: {seen.says}: 0"
+    assert unseen.status is Status.INCONCLUSIVE, "what was not seen is no figure"
 
 
 @pytest.mark.parametrize("name", ["bad", "unseen"])
