@@ -71,10 +71,10 @@ def layout_of(executable: BinaryIO, name: str, cache: Path | None = None) -> Lay
     """
     try:
         program = ELFFile(executable)
+        version = _version(program, name)
         key = _key(program, executable)
     except (ELFError, OSError, ValueError) as error:
         raise UnknownLayoutError(f"{name} is no ELF program ({error})") from None
-    version = _version(program, name)
     kept = (cache or cache_folder()) / f"{key}.json"
     if (known := _load(kept)) is not None:
         return known

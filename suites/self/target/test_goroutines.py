@@ -148,8 +148,8 @@ def test_known_numbers_growing_and_shrinking(
     assert seen.count == 1
     assert seen.dead >= before.dead + 510, "finished ones are kept for use again, and not counted"
 
-    assert program.ask("park 40000") == 40001
-    assert settled(counter, program.pid, lambda seen: seen.waiting == 40000).count == 40001
+    assert program.ask("park 10000") == 10001
+    assert settled(counter, program.pid, lambda seen: seen.waiting == 10000).count == 10001
 
 
 def test_the_runtimes_own_goroutines_are_told_apart(
@@ -167,11 +167,11 @@ def test_it_goes_on_while_it_is_looked_at(
     """100 to 150 goroutines come and go thousands of times a second, and the list grows under the look."""
     program = start(build())
     program.ask("churn 2")
-    program.ask("grow 30000")
-    counts = [counter.count(program.pid).count for _ in range(20)]
-    assert all(1 <= count <= 30_110 for count in counts)
-    seen = settled(counter, program.pid, lambda seen: seen.waiting >= 30_000)
-    assert 30_003 <= seen.count <= 30_110
+    program.ask("grow 10000")
+    counts = [counter.count(program.pid).count for _ in range(10)]
+    assert all(1 <= count <= 10_110 for count in counts)
+    seen = settled(counter, program.pid, lambda seen: seen.waiting >= 10_000)
+    assert 10_003 <= seen.count <= 10_110
     assert program.ask("finish") == 1
     assert settled(counter, program.pid, lambda seen: seen.count == 1).count == 1
 

@@ -71,14 +71,32 @@ def long_warm_up(draw: Draw, count: int) -> Floats:
 
 def step(draw: Draw, count: int) -> Floats:
     """3 MB more at once, at some time."""
-    return 3.0 * (np.arange(count) > draw.uniform(0.05, 0.95) * count) + correlated(draw, count, 0.9, 0.3)
+    return one_step(draw, count) + correlated(draw, count, 0.9, 0.3)
 
 
 def steps(draw: Draw, count: int) -> Floats:
     """Another level within 4 MB, about eight times."""
+    return some_levels(draw, count) + correlated(draw, count, 0.9, 0.3)
+
+
+def one_step(draw: Draw, count: int) -> Floats:
+    """The level of `step` without its noise."""
+    return np.where(np.arange(count) > draw.uniform(0.05, 0.95) * count, 3.0, 0.0)
+
+
+def some_levels(draw: Draw, count: int) -> Floats:
+    """The level of `steps` without its noise."""
     times = np.sort(draw.uniform(0, count, draw.poisson(8)))
-    levels = draw.uniform(-2, 2, len(times) + 1)
-    return levels[np.searchsorted(times, np.arange(count))] + correlated(draw, count, 0.9, 0.3)
+    levels: Floats = draw.uniform(-2, 2, len(times) + 1)
+    return levels[np.searchsorted(times, np.arange(count))]
+
+
+def stepped(kind: Callable[[Draw, int], Floats], seed: int, count: int) -> float:
+    """By how much the series rose in truth, from its first second to its last, besides any leak; 0 without steps."""
+    if kind not in (step, steps):
+        return 0.0
+    level = (one_step if kind is step else some_levels)(np.random.default_rng(seed), count)
+    return float(level[-1] - level[0])
 
 
 KINDS: tuple[Callable[[Draw, int], Floats], ...] = (
