@@ -80,7 +80,7 @@ def left_out(dues: Iterator[int], free_ns: int, took_ns: int, end_ns: int) -> tu
 
 
 def _at_random(plan: LoadPlan, index: int, users: int) -> Iterator[float]:
-    chance = random.Random(f"{plan.seed}/{index}/{users}")  # noqa: S311 - arrivals, no secret
+    chance = random.Random(f"{plan.seed}/{index}/{users}")
     rate = plan.rate_per_s / users
     end_s = plan.warm_s + plan.duration_s
     offset_s = 0.0

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
-
 NULL = "null"
 """Client, and stream, of what the instrument measures against the null server."""
 

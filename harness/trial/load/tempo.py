@@ -11,6 +11,7 @@ import os
 import sys
 
 import gevent  # type: ignore[import-untyped,unused-ignore]
+from gevent.event import Event  # type: ignore[import-untyped,unused-ignore]
 
 from harness.evidence.clock import NS_PER_S, now_ns
 
@@ -34,7 +35,7 @@ class Alarm:
         self._setting = _Setting()
         self._hub = gevent.get_hub()
         self._watcher = self._hub.loop.io(self._fd, _READ) if self._fd >= 0 else None
-        self._rung = gevent.event.Event()
+        self._rung = Event()
 
     @property
     def exact(self) -> bool:
@@ -56,6 +57,10 @@ class Alarm:
         self._rung.set()
         if self._fd >= 0:
             self._set(1)
+
+    def rest(self) -> None:
+        """Forget that it was rung."""
+        self._rung.clear()
 
     def close(self) -> None:
         """Free the timer. Nobody may wait."""

@@ -1,0 +1,168 @@
+"""The users of one generator process: called together, given one timetable, let go, and asked what they did."""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypedDict
+
+import gevent  # type: ignore[import-untyped,unused-ignore]
+from gevent.event import Event  # type: ignore[import-untyped,unused-ignore]
+
+from harness.evidence.clock import NS_PER_S, now_ns
+from harness.trial.load.notebook import Notebook
+from harness.trial.load.plan import LoadPlan
+from harness.trial.load.tempo import Alarm
+
+KNOCK_LIMIT_S = 10.0
+FOREVER_NS = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a crew has to do: users `first` … of `total`, from `start_ns` on, by the clock of this process."""
+
+    plan: LoadPlan
+    run: str
+    first: int
+    total: int
+    start_ns: int
+
+    @property
+    def begin_ns(self) -> int:
+        """Of the window."""
+        return self.start_ns + round(self.plan.warm_s * NS_PER_S)
+
+    @property
+    def end_ns(self) -> int:
+        """Of the window; FOREVER_NS without an end."""
+        length_s = self.plan.duration_s
+        return self.begin_ns + round(length_s * NS_PER_S) if length_s < 1e9 else FOREVER_NS
+
+
+class Present(TypedDict):
+    """What a crew answers to the roll call."""
+
+    users: int
+    reached: int
+    why: str
+    place: str
+    asked_ns: int
+    now_ns: int
+
+
+class Done(TypedDict):
+    """What a crew says when all its users are through."""
+
+    unsent: int
+    held: int
+    cpu: float
+    stamps: str
+    calls: int
+    messages: int
+    marks: list[tuple[int, str, dict[str, str]]]
+
+
+class Member(Protocol):
+    """A user, as its crew knows it."""
+
+    alarm: Alarm
+    reached: bool | None
+    """Whether the target answered its knock; None: not known yet."""
+    why: str
+
+
+class Crew:
+    """One per process and load. `finished` is called once, when the last user of a job is through."""
+
+    def __init__(self, plan: LoadPlan, finished: Callable[[], None]) -> None:
+        self.plan = plan
+        self.notebook = Notebook()
+        self.job: Job | None = None
+        self.going = Event()
+        self.end_ns = FOREVER_NS
+        self.unsent = self.held = 0
+        self.cpu = 0.0
+        self.stamps = ""
+        self.calls = 0
+        self._members: list[Member] = []
+        self._finished = finished
+        self._over = False
+        self._measuring: gevent.Greenlet | None = None
+
+    def joined(self, member: Member) -> None:
+        """A user has been spawned."""
+        self._members.append(member)
+
+    def left(self, member: Member) -> None:
+        """A user is through, or was stopped."""
+        if member in self._members:
+            self._members.remove(member)
+        if not self._members and self.job is not None and not self._over:
+            self._over = True
+            if self._measuring is not None:
+                self._measuring.join()
+            gc.enable()
+            self._finished()
+
+    def present(self, asked_ns: int) -> Present:
+        """Count the users once each has knocked at the target, KNOCK_LIMIT_S at most."""
+        with gevent.Timeout(KNOCK_LIMIT_S, False):
+            while any(member.reached is None for member in self._members):
+                gevent.sleep(0.01)
+        reached = sum(bool(member.reached) for member in self._members)
+        why = next((member.why for member in self._members if member.why), "")
+        return Present(
+            users=len(self._members), reached=reached, why=why, place=place(), asked_ns=asked_ns, now_ns=now_ns()
+        )
+
+    def go(self, job: Job) -> None:
+        """Let the users go; given anew while they run, they change over to it."""
+        self.job, self.end_ns = job, job.end_ns
+        if job.end_ns < FOREVER_NS:
+            # A collection in the middle of a window would hold all users for milliseconds.
+            gc.collect()
+            gc.freeze()
+            gc.disable()
+        self._measuring = self._measuring or gevent.spawn(self._measure, job)
+        self.going.set()
+        for member in self._members:
+            member.alarm.ring()
+
+    def index(self, member: Member) -> int:
+        """The user's number over all processes."""
+        return (self.job.first if self.job else 0) + self._members.index(member)
+
+    def end(self) -> None:
+        """The window ends now."""
+        self.end_ns = min(self.end_ns, now_ns())
+        for member in self._members:
+            member.alarm.ring()
+
+    def done(self) -> Done:
+        """What is to be told besides the notebook's parcels."""
+        return Done(
+            unsent=self.unsent, held=self.held, cpu=self.cpu, stamps=self.stamps, calls=self.calls,
+            messages=self.notebook.messages, marks=self.notebook.marks,
+        )  # fmt: skip
+
+    def _measure(self, job: Job) -> None:
+        """The share of a core that this process uses in the window."""
+        gevent.sleep(max(0, job.begin_ns - now_ns()) / NS_PER_S)
+        cpu_s, t_ns = time.process_time(), now_ns()
+        while (left_s := (self.end_ns - now_ns()) / NS_PER_S) > 0 and self._members:
+            gevent.sleep(min(left_s, 0.1 if self.end_ns == FOREVER_NS else left_s))
+        if (wall_ns := now_ns() - t_ns) > 0:
+            self.cpu = (time.process_time() - cpu_s) * NS_PER_S / wall_ns
+
+
+def place() -> str:
+    """Where this process runs: processes of one place share a clock."""
+    try:
+        return os.environ.get("NFR_LOAD_PLACE") or Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return os.uname().nodename

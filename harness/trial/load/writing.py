@@ -1,0 +1,143 @@
+"""Write a load's evidence in the process that leads it: parcels become records, what the crews said becomes facts."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.evidence.clock import NS_PER_MS, NS_PER_S, now_ns
+from harness.evidence.recorder import Recorder
+from harness.evidence.records import Fact, Mark
+from harness.trial.load.arrivals import planned
+from harness.trial.load.crew import Done, Job
+from harness.trial.load.notebook import Parcel, marks, records
+from harness.trial.load.plan import LoadPlan, Shape
+
+STATUS = "status.json"
+EVIDENCE = "evidence"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One generator process: its users, and how far its clock is ahead of the leader's."""
+
+    crew: str
+    users: int
+    ahead_ns: int
+    uncertain_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How far a load is, for whoever waits for it. state: starting, running, written, failed (then `why`)."""
+
+    state: str
+    start_ns: int = 0
+    begin_ns: int = 0
+    end_ns: int = 0
+    why: str = ""
+
+    def write(self, folder: Path) -> None:
+        """Atomically."""
+        fresh = folder / f"{STATUS}.new"
+        fresh.write_text(json.dumps({name: getattr(self, name) for name in self.__slots__}))
+        fresh.replace(folder / STATUS)
+
+    @classmethod
+    def read(cls, folder: Path) -> Status:
+        """What stands there; starting when nothing does."""
+        try:
+            return cls(**json.loads((folder / STATUS).read_text()))
+        except FileNotFoundError:
+            return cls("starting")
+
+
+class Writing:
+    """One load's evidence, in `folder`/evidence."""
+
+    def __init__(self, folder: Path, plan: LoadPlan) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._plan = plan
+        self._job: Job | None = None
+        self._recorder = Recorder(folder / EVIDENCE)
+        self._parts: tuple[Part, ...] = ()
+        self._done: list[Done] = []
+        self._closed = False
+
+    def begun(self, job: Job, parts: tuple[Part, ...]) -> None:
+        """Everybody was told when to start. Again, when users were added to a running load."""
+        first = self._job is None
+        self._job = job if first else self._job
+        self._plan, self._parts = job.plan, parts
+        what = {
+            "users": str(job.total), "processes": str(len(parts)), "method": job.plan.method,
+            "shape": job.plan.shape.value, "rate_per_s": f"{job.plan.rate_per_s:g}", "window": job.plan.window,
+            "collector": "off" if math.isfinite(job.plan.duration_s) else "frozen",
+        }  # fmt: skip
+        self._recorder.append(Mark(job.start_ns, "load.began" if first else "load.changed", what))
+        if first and job.plan.window:
+            self._recorder.append(Mark(job.begin_ns, "window.begin", {"window": job.plan.window}))
+        Status("running", job.start_ns, job.begin_ns, job.end_ns).write(self._folder)
+
+    def take(self, part: Part, parcel: Parcel) -> None:
+        """Records of one crew."""
+        for record in records(parcel, self._plan, part.ahead_ns):
+            self._recorder.append(record)
+
+    def done(self, part: Part, done: Done) -> None:
+        """One crew is through."""
+        self._done.append(done)
+        for mark in marks(done["marks"], part.ahead_ns):
+            self._recorder.append(mark)
+
+    def lost(self, crew: str, why: str) -> None:
+        """A crew whose records will not come."""
+        self._recorder.append(Mark(now_ns(), "load.lost", {"worker": crew, "why": why}))
+
+    def failed(self, why: str) -> None:
+        """The load came to nothing."""
+        self._closed = True
+        self._recorder.append(Mark(now_ns(), "load.failed", {"why": why}))
+        self._recorder.close()
+        Status("failed", why=why).write(self._folder)
+
+    def close(self) -> None:
+        """The facts, and the end."""
+        if self._closed or self._job is None:
+            return
+        self._closed = True
+        job, plan, window = self._job, self._plan, self._plan.window
+        end_ns = min(job.end_ns, now_ns())
+        if window:
+            self._recorder.append(Mark(end_ns, "window.end", {"window": window}))
+        for fact in self._facts(plan, end_ns - job.begin_ns, window) if window else ():
+            self._recorder.append(fact)
+        self._recorder.close()
+        Status("written", job.start_ns, job.begin_ns, end_ns).write(self._folder)
+
+    def _facts(self, plan: LoadPlan, length_ns: int, window: str) -> list[Fact]:
+        done = self._done
+        facts = [
+            Fact("instrument.generator_cpu", max((one["cpu"] for one in done), default=0.0), "", window),
+            Fact("instrument.processes", len(self._parts), "", window),
+        ]
+        if not plan.streams:
+            facts += [
+                Fact("instrument.unsent", sum(one["unsent"] for one in done), "calls", window),
+                Fact("instrument.held", sum(one["held"] for one in done), "calls", window),
+            ]
+            if plan.shape is not Shape.CLOSED:
+                whole = math.isfinite(plan.duration_s)
+                rate = planned(plan) / (length_ns / NS_PER_S) if whole else plan.rate_per_s
+                facts.append(Fact("instrument.offered_per_s", rate, "calls/s", window))
+        stamps = {one["stamps"] for one in done if one["stamps"]}
+        detail = ", ".join(sorted(stamps))
+        facts.append(Fact("instrument.stamps", float(stamps == {"kernel"}), "", "", detail))
+        for part in self._parts:
+            if part.uncertain_ns:
+                says = f"of worker {part.crew}, known to {part.uncertain_ns / NS_PER_MS:.3f} ms; taken out of its times"
+                facts.append(Fact("load.clock_ahead", part.ahead_ns / NS_PER_MS, "ms", window, says))
+        return facts
