@@ -15,7 +15,7 @@ from harness.client.measuring.reply import Reply
 from harness.client.measuring.rpc import Rpc
 from harness.client.measuring.stream import Stream
 from harness.client.measuring.timed import Timed
-from harness.client.measuring.transport import KERNEL, RECEIVE_BYTES, Lost, Tally, dial, host_and_port, platform_stamps
+from harness.client.measuring.transport import KERNEL, RECEIVE_BYTES, Lost, Tally, dial, host_and_port, stamping
 from harness.evidence.clock import monotonic_s, now_ns
 from harness.evidence.records import Fact, Outcome
 
@@ -48,7 +48,7 @@ class MeasuringClient:
             raise ValueError(f"window_bytes is {window_bytes}: give {DEFAULT_WINDOW_BYTES} to {LARGEST_WINDOW_BYTES}")
         self.address = address
         self.tally = Tally()
-        self.stamps = platform_stamps()
+        self.stamps = stamping()
         """Whose clock `done_ns` and `received_ns` come from: "kernel" or "user"."""
         self._tls = tls
         self._metadata = _checked(metadata)

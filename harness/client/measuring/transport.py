@@ -11,6 +11,7 @@ import errno
 import socket
 import ssl
 import sys
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -25,8 +26,8 @@ KERNEL, USER = "kernel", "user"
 
 RECEIVE_BYTES = 64 * 1024
 """As much as one receive takes where single stamps do not matter."""
-_RECORD_BYTES = 22
-"""What TLS 1.3 adds to the content of one record."""
+_RECORD_HEAD_BYTES = 5
+_STAMPING_LIMIT_S = 2.0
 
 # Python 3.11 has no name for it; the number is the same on all Linux machines except SPARC and PA-RISC.
 _SO_TIMESTAMPNS: int = getattr(socket, "SO_TIMESTAMPNS", 35)
@@ -54,6 +55,35 @@ class Tally:
     """Those of the client itself after its first."""
     unstamped: int = 0
     """Receipts without a kernel stamp although the socket was promised one: the user-space clock stood in."""
+
+
+@lru_cache(maxsize=1)
+def stamping() -> str:
+    """Have the kernel stamp what it receives from now on, and wait until it does; whose stamps there will be.
+
+    The first socket of a machine that asks for stamps sets the kernel to work in the background: segments that come
+    meanwhile have none, nor, a while after the last such socket was closed, have others. So one connection is kept
+    open, as a bare descriptor, until the process ends.
+    """
+    if not _CAN_STAMP:
+        return USER
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            kept = socket.create_connection(listener.getsockname(), timeout=_STAMPING_LIMIT_S)
+            peer, _address = listener.accept()
+        with peer:
+            kept.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+            until_s = monotonic_s() + _STAMPING_LIMIT_S
+            while monotonic_s() < until_s:
+                peer.sendall(b"?")
+                if kept.recvmsg(1, _ANCILLARY_BYTES)[1]:
+                    kept.detach()
+                    return KERNEL
+                time.sleep(0.001)
+        kept.close()
+    except OSError:
+        return USER  # sockets that cannot be had here: the first call will say why
+    return USER
 
 
 class Transport(Protocol):
@@ -95,13 +125,10 @@ class PlainTransport:
         self._sock = sock
         self._tally = tally
         self._limit_s = sock.gettimeout()
-        self.stamps = KERNEL if _CAN_STAMP else USER
+        self.stamps = stamping()
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if _CAN_STAMP:
-            try:
-                sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-            except OSError:
-                self.stamps = USER
+        if self.stamps == KERNEL:
+            sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
 
     def wait_at_most(self, limit_s: float) -> None:
         """See Transport."""
@@ -144,6 +171,8 @@ class TlsTransport:
         self.stamps = inner.stamps
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._session = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        self._record = b""
+        """The encrypted bytes so far of a record that is not whole yet."""
         self._shake_hands(until_s)
 
     def wait_at_most(self, limit_s: float) -> None:
@@ -156,12 +185,13 @@ class TlsTransport:
         return self._inner.send(self._outgoing.read())
 
     def receive(self, most_bytes: int) -> tuple[bytes, int]:
-        """See Transport; `most_bytes` of plaintext, roughly."""
+        """See Transport. Less than RECEIVE_BYTES means one record, whose bytes came from one write of the server."""
         while True:
-            sealed, t_ns = self._inner.receive(most_bytes + _RECORD_BYTES)
+            sealed, t_ns = self._inner.receive(RECEIVE_BYTES if most_bytes >= RECEIVE_BYTES else self._record_bytes())
             if not sealed:
                 return b"", t_ns
             self._incoming.write(sealed)
+            self._cut_records(sealed)
             plain = bytearray()
             try:
                 while part := self._session.read(RECEIVE_BYTES):
@@ -181,6 +211,17 @@ class TlsTransport:
         """See Transport."""
         self._inner.close()
 
+    def _record_bytes(self) -> int:
+        """How much ends the record that has begun, or the head that tells its length."""
+        head = self._record[:_RECORD_HEAD_BYTES]
+        length = int.from_bytes(head[3:]) if len(head) == _RECORD_HEAD_BYTES else 0
+        return _RECORD_HEAD_BYTES + length - len(self._record)
+
+    def _cut_records(self, sealed: bytes) -> None:
+        self._record += sealed
+        while len(self._record) >= _RECORD_HEAD_BYTES and (missing := self._record_bytes()) <= 0:
+            self._record = self._record[len(self._record) + missing :]
+
     def _shake_hands(self, until_s: float) -> None:
         while True:
             try:
@@ -193,6 +234,7 @@ class TlsTransport:
                 if not sealed:
                     raise Lost("the server closed the connection during the TLS handshake") from None
                 self._incoming.write(sealed)
+                self._cut_records(sealed)
             except ssl.SSLError:
                 with contextlib.suppress(OSError):
                     self._flush()  # the alert that tells the server why
@@ -204,11 +246,6 @@ class TlsTransport:
     def _flush(self) -> None:
         if self._outgoing.pending:
             self._inner.send(self._outgoing.read())
-
-
-def platform_stamps() -> str:
-    """Whose clock this platform can be expected to stamp with."""
-    return KERNEL if _CAN_STAMP else USER
 
 
 def host_and_port(address: str) -> tuple[str, int]:

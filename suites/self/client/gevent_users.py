@@ -52,14 +52,14 @@ def main() -> None:
     gevent.joinall(users, timeout=60, raise_error=True)
     together_s = monotonic_s() - began_s
 
-    # One greenlet waits for a reply of 10 ms while nothing here runs for 150: only the kernel knows when it came.
+    # One greenlet waits for a reply of 10 ms while nothing here runs for 600: only the kernel knows when it came.
     timed: list[Timed] = []
     seen_ns: list[int] = []
     with MeasuringClient(address, tls=tls) as client:
         client.unary(SLEEP, b"0.01")
         waiting = gevent.spawn(held, timed, seen_ns, client)
         gevent.sleep(0.002)
-        monkey.get_original("time", "sleep")(0.15)  # nothing else runs meanwhile
+        monkey.get_original("time", "sleep")(0.6)  # nothing else runs meanwhile
         waiting.join(10)
 
     with MeasuringClient(address, tls=tls) as client:

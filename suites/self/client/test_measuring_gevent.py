@@ -34,9 +34,9 @@ def test_users_as_greenlets(tmp_path: File, secured: bool) -> None:
     told = json.loads(ran.stdout)
     assert told["right"] == USERS * CALLS
     assert told["together_s"] < USERS * CALLS * SLEEP_S / 2, "the users waited for each other"
-    assert told["held_seen_ms"] >= 150
+    assert told["held_seen_ms"] >= 600
     if told["stamps"] == "kernel":
-        assert 10 <= told["held_latency_ms"] < 100, "the held process's own delay is in the latency"
+        assert 10 <= told["held_latency_ms"] < 500, "the held process's own delay is in the latency"
     assert told["messages"] == 2000
     assert (told["stream_code"], told["late"], told["after"]) == ("CANCELLED", "DEADLINE_EXCEEDED", "OK")
     assert told["cancelled_s"] < 0.9
