@@ -16,7 +16,7 @@ from typing import Any
 import gevent  # type: ignore[import-untyped,unused-ignore]
 from gevent.event import Event  # type: ignore[import-untyped,unused-ignore]
 from locust.env import Environment
-from locust.event import Events
+from locust.event import EventHook, Events
 from locust.runners import MasterRunner, WorkerRunner
 
 from harness.evidence.clock import NS_PER_S, monotonic_s, now_ns
@@ -85,7 +85,9 @@ class Leader:
         if self._master is not None:
             self._master.send_message(_PLAN, {"plan": self._plan.to_json()})
         else:
-            _crews[id(self._environment)] = Crew(self._plan, self._finished_alone)
+            _crews[id(self._environment)] = Crew(
+                self._plan, self._finished_alone, lambda parcel: self._take_parcel(ALONE, parcel)
+            )
 
     def spawned(self) -> None:
         """All users are there: count them, and let them go."""
@@ -188,10 +190,7 @@ class Leader:
         self._take_done(msg.node_id, msg.data)
 
     def _finished_alone(self) -> None:
-        crew = crew_of(self._environment)
-        for parcel in crew.notebook.parcels():
-            self._take_parcel(ALONE, parcel)
-        self._take_done(ALONE, crew.done())
+        self._take_done(ALONE, crew_of(self._environment).done())
 
     def _take_parcel(self, crew: str, parcel: Parcel) -> None:
         if self._writing is not None and crew in self._parts:
@@ -246,7 +245,7 @@ class Follower:
             runner.register_message(word, listener, concurrent=word == _ROLL)
 
     def _on_plan(self, msg: Any, **_others: object) -> None:
-        _crews[id(self._environment)] = Crew(LoadPlan.from_json(msg.data["plan"]), self._finished)
+        _crews[id(self._environment)] = Crew(LoadPlan.from_json(msg.data["plan"]), self._finished, self._ship)
 
     def _on_roll(self, msg: Any, **_others: object) -> None:
         self._runner.send_message(_PRESENT, dict(crew_of(self._environment).present(msg.data["asked"])))
@@ -260,10 +259,10 @@ class Follower:
         crew_of(self._environment).end()
 
     def _finished(self) -> None:
-        crew = crew_of(self._environment)
-        for parcel in crew.notebook.parcels():
-            self._runner.send_message(_PARCEL, dict(parcel))
-        self._runner.send_message(_DONE, dict(crew.done()))
+        self._runner.send_message(_DONE, dict(crew_of(self._environment).done()))
+
+    def _ship(self, parcel: Parcel) -> None:
+        self._runner.send_message(_PARCEL, dict(parcel))
 
 
 def offset(answers: list[tuple[Present, int]]) -> Clock:
@@ -278,16 +277,21 @@ def conduct(events: Events) -> None:
     """Called once, when the locustfile is loaded."""
     options.offer(events)
 
-    @events.init.add_listener
     def _init(environment: Environment, **_others: object) -> None:
         runner = environment.runner
         options.settle(environment)
         if isinstance(runner, WorkerRunner):
-            follower = Follower(environment, runner)
-            log.debug("%s follows its master", follower)
+            Follower(environment, runner)
             return
         leader = Leader(environment)
-        events.test_start.add_listener(lambda **_: leader.test_start())
-        events.spawning_complete.add_listener(lambda **_: gevent.spawn(leader.spawned))
-        events.test_stopping.add_listener(lambda **_: leader.stopping())
-        events.test_stop.add_listener(lambda **_: leader.stopped())
+        _listen(events.test_start, lambda **_: leader.test_start())
+        _listen(events.spawning_complete, lambda **_: gevent.spawn(leader.spawned))
+        _listen(events.test_stopping, lambda **_: leader.stopping())
+        _listen(events.test_stop, lambda **_: leader.stopped())
+
+    _listen(events.init, _init)
+
+
+def _listen(event: EventHook, listener: Callable[..., object]) -> None:
+    add: Callable[[Callable[..., object]], None] = event.add_listener
+    add(listener)

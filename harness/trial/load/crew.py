@@ -14,11 +14,14 @@ import gevent  # type: ignore[import-untyped,unused-ignore]
 from gevent.event import Event  # type: ignore[import-untyped,unused-ignore]
 
 from harness.evidence.clock import NS_PER_S, now_ns
-from harness.trial.load.notebook import Notebook
+from harness.trial.load.notebook import Notebook, Parcel
 from harness.trial.load.plan import LoadPlan
 from harness.trial.load.tempo import Alarm
 
 KNOCK_LIMIT_S = 10.0
+HELD_BACK_S = 300.0
+"""A shorter load keeps its records until it is over, so that nothing but calling is done meanwhile."""
+SHIP_S = 5.0
 FOREVER_NS = 2**62
 
 
@@ -77,9 +80,9 @@ class Member(Protocol):
 
 
 class Crew:
-    """One per process and load. `finished` is called once, when the last user of a job is through."""
+    """One per process and load. `ship` takes what was written down; `finished`: the last user is through."""
 
-    def __init__(self, plan: LoadPlan, finished: Callable[[], None]) -> None:
+    def __init__(self, plan: LoadPlan, finished: Callable[[], None], ship: Callable[[Parcel], None]) -> None:
         self.plan = plan
         self.notebook = Notebook()
         self.job: Job | None = None
@@ -91,6 +94,7 @@ class Crew:
         self.calls = 0
         self._members: list[Member] = []
         self._finished = finished
+        self._ship = ship
         self._over = False
         self._measuring: gevent.Greenlet | None = None
 
@@ -107,6 +111,7 @@ class Crew:
             if self._measuring is not None:
                 self._measuring.join()
             gc.enable()
+            self._send()
             self._finished()
 
     def present(self, asked_ns: int) -> Present:
@@ -128,7 +133,10 @@ class Crew:
             gc.collect()
             gc.freeze()
             gc.disable()
-        self._measuring = self._measuring or gevent.spawn(self._measure, job)
+        if self._measuring is None:
+            self._measuring = gevent.spawn(self._measure, job)
+            if job.plan.warm_s + job.plan.duration_s > HELD_BACK_S:
+                gevent.spawn(self._keep_sending)
         self.going.set()
         for member in self._members:
             member.alarm.ring()
@@ -149,6 +157,15 @@ class Crew:
             unsent=self.unsent, held=self.held, cpu=self.cpu, stamps=self.stamps, calls=self.calls,
             messages=self.notebook.messages, marks=self.notebook.marks,
         )  # fmt: skip
+
+    def _keep_sending(self) -> None:
+        while not self._over:
+            gevent.sleep(SHIP_S)
+            self._send()
+
+    def _send(self) -> None:
+        for parcel in self.notebook.parcels():
+            self._ship(parcel)
 
     def _measure(self, job: Job) -> None:
         """The share of a core that this process uses in the window."""

@@ -8,6 +8,7 @@ import math
 import os
 import sys
 from argparse import ArgumentParser
+from collections.abc import Callable
 from pathlib import Path
 from time import strftime
 
@@ -29,7 +30,6 @@ log = logging.getLogger("harness.load")
 def offer(events: Events) -> None:
     """Add our options to Locust's command line and page."""
 
-    @events.init_command_line_parser.add_listener
     def _options(parser: ArgumentParser) -> None:
         mine = parser.add_argument_group("Load of a connector")
         mine.add_argument("--method", default=DEFAULT_METHOD, help="RPC to call, or stream to read (Subscribe...)")
@@ -42,6 +42,9 @@ def offer(events: Events) -> None:
         mine.add_argument("--request", default="{}", help="the request's fields as JSON; {n} is the call's number")
         mine.add_argument("--seed", type=int, default=1, help="of --shape poisson")
         mine.add_argument("--evidence", default="", help="folder for the evidence (default reports/locust-TIME)")
+
+    listen: Callable[..., None] = events.init_command_line_parser.add_listener
+    listen(_options)
 
 
 def settle(environment: Environment) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from locust.env import Environment
 from locust.stats import StatsEntry
@@ -20,6 +20,7 @@ class StreamTally:
 
     def __init__(self, environment: Environment, method: str) -> None:
         self._environment = environment
+        self._fire: Callable[..., None] = environment.events.request.fire
         self._method = method
         self._stamped = STREAM_OF[method] == PRICES
         self._count = self._bytes = 0
@@ -39,7 +40,7 @@ class StreamTally:
 
     def failed(self, code: str) -> None:
         """The stream broke."""
-        self._environment.events.request.fire(
+        self._fire(
             request_type="stream", name=self._method, response_time=0, response_length=0,
             exception=RuntimeError(code), context={},
         )  # fmt: skip
@@ -50,7 +51,7 @@ class StreamTally:
         if not count:
             return
         # The event makes the entries and tells other listeners; the rest of the batch is added to them.
-        self._environment.events.request.fire(
+        self._fire(
             request_type="stream", name=self._method, response_time=self._delay_ms, response_length=size,
             exception=None, context={},
         )  # fmt: skip
@@ -61,5 +62,5 @@ class StreamTally:
 def _add(entry: StatsEntry, count: int, delay_ms: float) -> None:
     entry.num_requests += count
     entry.num_reqs_per_sec[now_ns() // NS_PER_S] += count
-    entry.total_response_time += delay_ms * count
+    entry.total_response_time += round(delay_ms * count)
     entry.response_times[round(delay_ms)] += count

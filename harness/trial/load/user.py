@@ -93,7 +93,10 @@ class Caller(locust.User):
             request = fill(seq)
             if due_ns > now_ns():
                 alarm.until(due_ns)
-            if now_ns() >= crew.end_ns or crew.job is not job:
+                over = due_ns >= crew.end_ns  # waiting for it, this user was free: it is sent whenever it wakes
+            else:
+                over = now_ns() >= crew.end_ns
+            if over or crew.job is not job:
                 if not closed:
                     unsent, held = left_out(_again(due_ns, dues), free_ns, took_ns, crew.end_ns)
                     crew.unsent += unsent

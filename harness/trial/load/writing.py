@@ -7,9 +7,11 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+import gevent  # type: ignore[import-untyped,unused-ignore]
+
 from harness.evidence.clock import NS_PER_MS, NS_PER_S, now_ns
 from harness.evidence.recorder import Recorder
-from harness.evidence.records import Fact, Mark
+from harness.evidence.records import Fact, Mark, Record
 from harness.trial.load.arrivals import planned
 from harness.trial.load.crew import Done, Job
 from harness.trial.load.notebook import Parcel, marks, records
@@ -17,6 +19,7 @@ from harness.trial.load.plan import LoadPlan, Shape
 
 STATUS = "status.json"
 EVIDENCE = "evidence"
+_PIECE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,8 @@ class Writing:
         self._folder = folder
         self._plan = plan
         self._job: Job | None = None
-        self._recorder = Recorder(folder / EVIDENCE)
+        self._recorder: Recorder | None = None
+        self._early: list[Record] = []
         self._parts: tuple[Part, ...] = ()
         self._done: list[Done] = []
         self._closed = False
@@ -77,31 +81,34 @@ class Writing:
             "shape": job.plan.shape.value, "rate_per_s": f"{job.plan.rate_per_s:g}", "window": job.plan.window,
             "collector": "off" if math.isfinite(job.plan.duration_s) else "frozen",
         }  # fmt: skip
-        self._recorder.append(Mark(job.start_ns, "load.began" if first else "load.changed", what))
+        self._append(Mark(job.start_ns, "load.began" if first else "load.changed", what))
         if first and job.plan.window:
-            self._recorder.append(Mark(job.begin_ns, "window.begin", {"window": job.plan.window}))
+            self._append(Mark(job.begin_ns, "window.begin", {"window": job.plan.window}))
         Status("running", job.start_ns, job.begin_ns, job.end_ns).write(self._folder)
 
     def take(self, part: Part, parcel: Parcel) -> None:
         """Records of one crew."""
-        for record in records(parcel, self._plan, part.ahead_ns):
-            self._recorder.append(record)
+        recorder = self._recording()
+        for number, record in enumerate(records(parcel, self._plan, part.ahead_ns)):
+            recorder.append(record)
+            if number % _PIECE == 0:
+                gevent.sleep(0)  # heartbeats must not wait for a long parcel
 
     def done(self, part: Part, done: Done) -> None:
         """One crew is through."""
         self._done.append(done)
         for mark in marks(done["marks"], part.ahead_ns):
-            self._recorder.append(mark)
+            self._append(mark)
 
     def lost(self, crew: str, why: str) -> None:
         """A crew whose records will not come."""
-        self._recorder.append(Mark(now_ns(), "load.lost", {"worker": crew, "why": why}))
+        self._append(Mark(now_ns(), "load.lost", {"worker": crew, "why": why}))
 
     def failed(self, why: str) -> None:
         """The load came to nothing."""
         self._closed = True
-        self._recorder.append(Mark(now_ns(), "load.failed", {"why": why}))
-        self._recorder.close()
+        self._append(Mark(now_ns(), "load.failed", {"why": why}))
+        self._recording().close()
         Status("failed", why=why).write(self._folder)
 
     def close(self) -> None:
@@ -112,11 +119,25 @@ class Writing:
         job, plan, window = self._job, self._plan, self._plan.window
         end_ns = min(job.end_ns, now_ns())
         if window:
-            self._recorder.append(Mark(end_ns, "window.end", {"window": window}))
+            self._append(Mark(end_ns, "window.end", {"window": window}))
         for fact in self._facts(plan, end_ns - job.begin_ns, window) if window else ():
-            self._recorder.append(fact)
-        self._recorder.close()
+            self._append(fact)
+        self._recording().close()
         Status("written", job.start_ns, job.begin_ns, end_ns).write(self._folder)
+
+    def _append(self, record: Record) -> None:
+        if self._recorder is None:
+            self._early.append(record)
+        else:
+            self._recorder.append(record)
+
+    def _recording(self) -> Recorder:
+        """Made when the first records come, after the window: its writing would hold all users for 50 ms."""
+        if self._recorder is None:
+            self._recorder = Recorder(self._folder / EVIDENCE)
+            for record in self._early:
+                self._recorder.append(record)
+        return self._recorder
 
     def _facts(self, plan: LoadPlan, length_ns: int, window: str) -> list[Fact]:
         done = self._done
