@@ -126,13 +126,17 @@ def duplicated(venue: VenueState) -> list[str]:
             levels[order.symbol, order.side, plain(order.price)].append(order)
     for (symbol, side, price), orders in levels.items():
         until_ms, holder = 0.0, ""
-        for order in sorted(orders, key=lambda one: one.created_ms):
+        # Of two in one millisecond the one that ended in it was first.
+        for order in sorted(orders, key=lambda one: (one.created_ms, _ended_ms(one))):
             if until_ms - order.created_ms > SAME_MOMENT_MS:
                 found.append(f"{symbol} {side} at {price}: {_name(order)} while {holder} was open")
-            ended_ms = float("inf") if order.status in OPEN else order.updated_ms
-            if ended_ms > until_ms:
-                until_ms, holder = ended_ms, _name(order)
+            if _ended_ms(order) > until_ms:
+                until_ms, holder = _ended_ms(order), _name(order)
     return found
+
+
+def _ended_ms(order: OrderState) -> float:
+    return float("inf") if order.status in OPEN else order.updated_ms
 
 
 def _name(order: OrderState) -> str:
