@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from harness.report.page import CaseView, Page
+from harness.report.case_view import CaseView
+from harness.report.page import Page
 from harness.report.wording import one_line
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~$@&-])")
@@ -43,14 +44,18 @@ def _missing(page: Page) -> str:
         )
         lines += _missed_criteria(case)
     lines += [f"- {_text(group)}" for group in page.missing_groups]
-    return "\n".join(lines)
+    lines += ["", "### Beyond the 29, counted for no gate", ""] if page.beyond else []
+    for case in page.beyond:
+        lines.append(f"- **{case.badge.sign} {_text(case.id)} {_text(case.title)}**: {case.badge.word}")
+        lines += _missed_criteria(case)
+    return "\n".join(lines).strip()
 
 
 def _missed_criteria(case: CaseView) -> list[str]:
     missed = [one for one in case.criteria if one.badge.style != "pass"]
     lines = [
         f"  - {one.badge.sign} {one.badge.word}: {_text(one.name)} ({_text(one.level)}): "
-        f"{_text(one.measured)}, needs {_text(one.limit)}"
+        f"{_text(one.measured)}, {_text(one.limit)}"
         for one in missed[:_MOST_CRITERIA]
     ]
     if len(missed) > _MOST_CRITERIA:
@@ -65,7 +70,8 @@ def _cases(page: Page) -> str:
     for _, cases in page.cases:
         for case in cases:
             status = f"{case.badge.sign} {case.badge.word}"
-            rows.append(f"| {_text(case.id)} | {_text(case.title)} | {status} | {case.passed} | {case.took} |")
+            aside = f" ({_text(case.tag)})" if case.tag else ""
+            rows.append(f"| {_text(case.id)} | {_text(case.title)}{aside} | {status} | {case.passed} | {case.took} |")
     count = sum(len(cases) for _, cases in page.cases)
     noun = "case" if count == 1 else "cases"
     idle = f", {len(page.not_run)} not run" if page.not_run else ""

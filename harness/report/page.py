@@ -117,10 +117,10 @@ def _group(group: GroupStanding) -> GroupRow:
         # the gate does not count criteria that passed in a case which shows nothing as a whole
         counts.append((Badge("–", "passed, not counted", "not-run"), uncounted))
     shares, start = [], 0.0
-    for badge, count in ((badge(Status.PASS), group.passed), *counts):
+    for shown, count in ((badge(Status.PASS), group.passed), *counts):
         width = 100 * count / group.total if group.total else 0.0
         if count:
-            shares.append(Share(round(start, 3), round(width, 3), badge, count))
+            shares.append(Share(round(start, 3), round(width, 3), shown, count))
         start += width
     return GroupRow(
         name=group_name(group.group),

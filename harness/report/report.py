@@ -7,21 +7,21 @@ from pathlib import Path
 
 from harness.evidence.columns import EvidenceError
 from harness.evidence.evidence import Evidence
-from harness.evidence.records import Mark
 from harness.record.files import write_whole
 from harness.record.folder import RunFolder
 from harness.record.results import save_results
+from harness.report.case_view import Trials
 from harness.report.html import render_html
 from harness.report.junit import render_junit
 from harness.report.markdown import render_markdown
-from harness.report.page import Marks, page
+from harness.report.page import page
 from harness.report.wording import not_run
 from harness.spec.case import Case
 from harness.verdict.acceptance import Standing
 from harness.verdict.verdict import CaseVerdict
 
 _LARGEST_BYTES = 256 << 20
-"""Evidence larger than this is not read again only to draw a timeline."""
+"""Evidence larger than this is not read again only to draw it."""
 
 
 def write_report(
@@ -29,14 +29,13 @@ def write_report(
     cases: Sequence[Case],
     verdicts: Mapping[str, CaseVerdict],
     standing: Standing,
-    marks: Marks | None = None,
+    trials: Trials | None = None,
 ) -> None:
     """Write all four files, each whole or not at all. RecordError (one sentence) when the disk refuses.
 
-    `marks`: those of each case's trials, for the timelines; None reads them from the recorded evidence.
+    `trials`: the evidence of a case's trials, for timelines, logs and plots; None reads what was recorded.
     """
-    told = recorded_marks(folder, verdicts) if marks is None else marks
-    view = page(folder, cases, verdicts, standing, told)
+    view = page(folder, cases, verdicts, standing, trials or (lambda case_id: recorded(folder, case_id)))
     # the machine-readable ones first: they are what is left when a disk runs full
     save_results(folder.results_path, folder.info, view.answer.sentence, standing, verdicts, not_run(cases, verdicts))
     write_whole(folder.junit_path, render_junit(folder.info, cases, verdicts))
@@ -44,15 +43,15 @@ def write_report(
     write_whole(folder.report_path, render_html(view).encode())
 
 
-def recorded_marks(folder: RunFolder, verdicts: Mapping[str, CaseVerdict]) -> dict[str, list[tuple[Mark, ...]]]:
-    """The marks of every trial on disk; a trial that cannot be read, or is too large, has none."""
-    return {case_id: [_marks(path) for path in folder.evidence_paths(case_id)] for case_id in verdicts}
+def recorded(folder: RunFolder, case_id: str) -> list[Evidence]:
+    """The evidence of every trial on disk; a trial that cannot be read, or is too large, is empty."""
+    return [_load(path) for path in folder.evidence_paths(case_id)]
 
 
-def _marks(path: Path) -> tuple[Mark, ...]:
+def _load(path: Path) -> Evidence:
     try:
         if sum(file.stat().st_size for file in path.iterdir() if file.is_file()) > _LARGEST_BYTES:
-            return ()
-        return Evidence.load(path).marks
+            return Evidence.of()
+        return Evidence.load(path)
     except (EvidenceError, OSError):
-        return ()
+        return Evidence.of()

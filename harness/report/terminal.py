@@ -11,7 +11,7 @@ from rich.cells import cell_len, set_cell_size
 
 from harness.report import numbers
 from harness.report.wording import ASCII_SIGNS, SIGNS, answer, counted, group_name, main_reason, one_line
-from harness.spec.case import Case
+from harness.spec.case import Case, Group
 from harness.verdict.acceptance import GroupStanding, Standing
 from harness.verdict.verdict import CaseVerdict, Finding, Status
 
@@ -102,7 +102,9 @@ def _group(pen: _Pen, group: GroupStanding) -> str:
 
 
 def _missed(pen: _Pen, verdict: CaseVerdict) -> list[str]:
-    head = pen.wrap(f"{pen.sign(verdict.status)} {verdict.case} {verdict.title}: {verdict.status}", "", "    ")
+    beyond = " (beyond the 29, counted for no gate)" if verdict.group == Group.EXTENSIONS else ""
+    title = f"{pen.sign(verdict.status)} {verdict.case} {verdict.title}: {verdict.status}{beyond}"
+    head = pen.wrap(title, "", "    ")
     lines = [pen.paint(line, verdict.status) for line in head]
     missed = [finding for finding in verdict.findings if finding.status is not Status.PASS]
     if verdict.status is Status.ERROR:

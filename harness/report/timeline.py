@@ -1,57 +1,23 @@
-"""A trial's marks as lanes over time: faults, processes, clients and windows, in percent of the trial; no drawing."""
+"""One trial as lanes over time: faults, services, clients, the venue's meters; geometry in percent, no drawing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.evidence.clock import NS_PER_S
+from harness.evidence.evidence import Evidence
 from harness.evidence.records import Mark
-from harness.report.numbers import quantity
-from harness.report.wording import one_line
+from harness.report import lanes
+from harness.report.density import client_curves, ledger_curve, meter_curve, told_rates
+from harness.report.lanes import BAD, Clock, Lane, Span, clip, in_order
+from harness.report.marks import Row, rows
+from harness.report.numbers import duration_text, quantity
 
-_MOST_LANES = 12
-_MOST_TICKS = 150
-_MOST_ROWS = 300
+_MOST_LANES = 24
+_MOST_SHADES = 40
 _LABELS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Something that lasted. `kind` is one of: fault, up, serving, live, window."""
-
-    start: float
-    width: float
-    kind: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """Something that happened at one time. `kind` is one of: bad, good, note."""
-
-    at: float
-    kind: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """One row of the strip."""
-
-    name: str
-    spans: tuple[Span, ...]
-    ticks: tuple[Tick, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One mark in words."""
-
-    at: str
-    name: str
-    detail: str
-    is_bad: bool
+_METERS = ("venue.sockets", "venue.subscriptions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,153 +25,100 @@ class Timeline:
     """One trial. `axis`: positions in percent with their labels; `left_out`: what had no room, in words."""
 
     trial: int
+    summary: str
     axis: tuple[tuple[float, str], ...]
+    shades: tuple[Span, ...]
+    """Faults, over all lanes."""
     lanes: tuple[Lane, ...]
+    kinds: frozenset[str]
+    """What occurs in the lanes, for the legend."""
     rows: tuple[Row, ...]
     left_out: str
 
 
-_BAD = {
-    "process.died", "process.not_serving", "stream.error", "stream.down", "client.disconnected", "trial.cut_short",
-    "trial.error",
-}  # fmt: skip
-_GOOD = {"process.serving", "client.connected", "trial.settled"}
-_OF_SERVICE = {"process.started", "process.serving", "process.not_serving", "process.died"}
-_STREAM_ENDS = {"stream.down", "stream.cancelled", "stream.ended", "stream.quiet", "stream.error"}
-
-
-def timeline(trial: int, marks: Sequence[Mark]) -> Timeline | None:
+def timeline(trial: int, evidence: Evidence) -> Timeline | None:
     """The strip of one trial; None without marks."""
+    marks = sorted(evidence.marks, key=lambda mark: mark.t_ns)
     if not marks:
         return None
-    marks = sorted(marks, key=lambda mark: mark.t_ns)
-    begin_ns = next((mark.t_ns for mark in marks if mark.name == "trial.began"), marks[0].t_ns)
-    begin_ns = min(begin_ns, marks[0].t_ns)
-    span_ns = max(marks[-1].t_ns - begin_ns, 1)
-
-    def at(t_ns: int) -> float:
-        return round(100 * (t_ns - begin_ns) / span_ns, 3)
-
-    lanes = [
-        *_faults(marks, at),
-        *_services(marks, at),
-        *_windows(marks, at),
-        *_clients(marks, at),
-        *_others(marks, at),
+    begin_ns = min(next((mark.t_ns for mark in marks if mark.name == "trial.began"), marks[0].t_ns), marks[0].t_ns)
+    clock = Clock(begin_ns, max(marks[-1].t_ns - begin_ns, 1))
+    faults = lanes.faults(marks, clock)
+    drawn = [
+        *faults,
+        *lanes.services(marks, clock),
+        *_clients(evidence, marks, clock),
+        *_venue(evidence, clock),
+        *lanes.others(marks, clock),
     ]
-    left_out = []
-    if len(lanes) > _MOST_LANES:
-        left_out.append(f"{len(lanes) - _MOST_LANES} more lanes")
-    if len(marks) > _MOST_ROWS:
-        left_out.append(f"{len(marks) - _MOST_ROWS} more marks")
+    told, without_row = rows(marks, begin_ns)
+    left_out = [f"{len(drawn) - _MOST_LANES} more lanes"] if len(drawn) > _MOST_LANES else []
+    left_out += [f"{without_row} more marks"] if without_row else []
+    kept = _kept(drawn)
     return Timeline(
         trial=trial,
-        axis=_axis(span_ns / NS_PER_S),
-        lanes=tuple(lanes[:_MOST_LANES]),
-        rows=tuple(_row(mark, begin_ns) for mark in marks[:_MOST_ROWS]),
+        summary=_summary(marks, clock),
+        axis=_axis(clock.span_ns / NS_PER_S),
+        shades=tuple(span for lane in faults for span in lane.spans)[:_MOST_SHADES],
+        lanes=kept,
+        kinds=_kinds(kept),
+        rows=told,
         left_out=" and ".join(left_out),
     )
 
 
-def _faults(marks: Sequence[Mark], at: Callable[[int], float]) -> list[Lane]:
-    """One lane for each kind of fault: from begin to heal, and when it was seen to bite."""
-    lanes = []
-    mine = [mark for mark in marks if mark.name.startswith("fault.")]
-    for kind in _in_order(mark.detail.get("kind", "fault") for mark in mine):
-        of_kind = [mark for mark in mine if mark.detail.get("kind", "fault") == kind]
-        spans = _spans(of_kind, {"fault.begin"}, {"fault.heal"}, "subject", "fault", at)
-        ticks = [_tick(mark, at, "bad") for mark in of_kind if mark.name == "fault.bit"]
-        lanes.append(Lane(f"fault: {one_line(kind, 40)}", tuple(spans), _fewer(ticks)))
-    return lanes
+def _kinds(drawn: Sequence[Lane]) -> frozenset[str]:
+    kinds: set[str] = set()
+    for lane in drawn:
+        kinds |= {span.kind for span in lane.spans} | {tick.kind for tick in lane.ticks}
+        kinds |= {curve.kind for curve in lane.curves}
+    return frozenset(kinds)
 
 
-def _services(marks: Sequence[Mark], at: Callable[[int], float]) -> list[Lane]:
-    """One lane for each service: while the process lived, and within it while it served."""
-    lanes = []
-    mine = [mark for mark in marks if mark.name in _OF_SERVICE]
-    for service in _in_order(mark.detail.get("service", "") for mark in mine):
-        of_service = [mark for mark in mine if mark.detail.get("service", "") == service]
-        up = _spans(of_service, {"process.started"}, {"process.died"}, "service", "up", at)
-        serving = _spans(
-            of_service, {"process.serving"}, {"process.not_serving", "process.died"}, "service", "serving", at
-        )
-        ticks = [_tick(mark, at) for mark in of_service if mark.name in _BAD]
-        lanes.append(Lane(one_line(service, 40) or "process", (*up, *serving), _fewer(ticks)))
-    return lanes
+def _kept(drawn: Sequence[Lane]) -> tuple[Lane, ...]:
+    """As many lanes as there is room for: of a crowd the clients in its middle go first."""
+    spare = len(drawn) - _MOST_LANES
+    if spare <= 0:
+        return tuple(drawn)
+    clients = [at for at, lane in enumerate(drawn) if lane.section == lanes.CLIENTS]
+    gone = set(clients[-spare:])
+    return tuple(lane for at, lane in enumerate(drawn) if at not in gone)[:_MOST_LANES]
 
 
-def _windows(marks: Sequence[Mark], at: Callable[[int], float]) -> list[Lane]:
-    mine = [mark for mark in marks if mark.name.startswith("window.")]
-    spans = _spans(mine, {"window.begin"}, {"window.end"}, "window", "window", at)
-    names = ", ".join(_in_order(mark.detail.get("window", "") for mark in mine))
-    return [Lane(one_line(f"windows: {names}", 40), tuple(spans), ())] if spans else []
+def _clients(evidence: Evidence, marks: Sequence[Mark], clock: Clock) -> list[Lane]:
+    """One lane for each client, or family of clients that differ by a number only (load-1, load-2 ...)."""
+    named = [mark.detail["client"] for mark in marks if "client" in mark.detail]
+    members = lanes.families([*named, *lanes.in_tables(evidence)])
+    made = []
+    for name, clients in members.items():
+        curves = client_curves(evidence, clients, clock)
+        lane = lanes.client(name, clients, marks, evidence.calls, clock)
+        made.append(lane.drawn_with(curves, told_rates(curves)))
+    return made
 
 
-def _clients(marks: Sequence[Mark], at: Callable[[int], float]) -> list[Lane]:
-    """One lane for each client: while any of its streams was live, and what went wrong."""
-    lanes = []
-    mine = [mark for mark in marks if mark.name.startswith(("stream.", "client."))]
-    for client in _in_order(mark.detail.get("client", "") for mark in mine):
-        of_client = [mark for mark in mine if mark.detail.get("client", "") == client]
-        streams = [mark for mark in of_client if mark.name == "stream.live" or mark.name in _STREAM_ENDS]
-        spans = _spans(streams, {"stream.live"}, _STREAM_ENDS, "stream", "live", at)
-        ticks = [_tick(mark, at) for mark in of_client if mark.name in _BAD or mark.name == "client.connected"]
-        lanes.append(Lane(f"client: {one_line(client, 40)}", tuple(spans), _fewer(ticks)))
-    return lanes
+def _venue(evidence: Evidence, clock: Clock) -> list[Lane]:
+    made = []
+    curve = ledger_curve(evidence, clock)
+    if curve is not None:
+        made.append(Lane("updates sent", lanes.VENUE_METERS, curves=(curve,), note=curve.text))
+    for probe in _METERS:
+        meter = meter_curve(evidence, probe, clock)
+        if meter is not None:
+            made.append(Lane(probe.removeprefix("venue."), lanes.VENUE_METERS, curves=(meter,), note=meter.text))
+    return made
 
 
-def _others(marks: Sequence[Mark], at: Callable[[int], float]) -> list[Lane]:
-    known = ("fault.", "process.", "window.", "stream.", "client.")
-    ticks = [_tick(mark, at) for mark in marks if not mark.name.startswith(known)]
-    return [Lane("trial", (), _fewer(ticks))] if ticks else []
-
-
-def _spans(
-    marks: Sequence[Mark], begins: set[str], ends: set[str], subject: str, kind: str, at: Callable[[int], float]
-) -> list[Span]:
-    """Pair each begin with the next end of the same subject; one without an end lasts to the right edge."""
-    spans = []
-    for which in _in_order(mark.detail.get(subject, "") for mark in marks):
-        begun: Mark | None = None
-        for mark in (one for one in marks if one.detail.get(subject, "") == which):
-            if mark.name in begins and begun is None:
-                begun = mark
-            elif mark.name in ends and begun is not None:
-                spans.append(_span(begun, at(begun.t_ns), at(mark.t_ns), which, kind))
-                begun = None
-        if begun is not None:
-            spans.append(_span(begun, at(begun.t_ns), 100.0, which, kind))
-    return spans
-
-
-def _span(begun: Mark, start: float, end: float, which: str, kind: str) -> Span:
-    return Span(start, round(max(end - start, 0.3), 3), kind, one_line(f"{begun.name} {which}", 120))
-
-
-def _tick(mark: Mark, at: Callable[[int], float], kind: str = "") -> Tick:
-    kind = kind or ("bad" if mark.name in _BAD else "good" if mark.name in _GOOD else "note")
-    return Tick(at(mark.t_ns), kind, one_line(f"{mark.name} {_detail(mark)}", 200))
-
-
-def _row(mark: Mark, begin_ns: int) -> Row:
-    after_s = (mark.t_ns - begin_ns) / NS_PER_S
-    return Row(f"{after_s:,.3f} s", one_line(mark.name, 80), one_line(_detail(mark), 300), mark.name in _BAD)
-
-
-def _detail(mark: Mark) -> str:
-    return ", ".join(f"{key} {value}" for key, value in mark.detail.items())
-
-
-def _fewer(ticks: Sequence[Tick]) -> tuple[Tick, ...]:
-    """Ticks that are drawn; the rows below the strip still name what fell between them."""
-    if len(ticks) <= _MOST_TICKS:
-        return tuple(ticks)
-    step = len(ticks) / _MOST_TICKS
-    return tuple(ticks[int(index * step)] for index in range(_MOST_TICKS))
-
-
-def _in_order(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))
+def _summary(marks: Sequence[Mark], clock: Clock) -> str:
+    """The trial in a few words, for its folded line."""
+    kinds = in_order(mark.detail.get("kind", "") for mark in marks if mark.name == "fault.begin")
+    wrong = sum(lanes.is_bad(mark) for mark in marks if mark.name in BAD)
+    parts = [duration_text(clock.span_ns / NS_PER_S)]
+    parts += [f"fault: {clip(', '.join(kinds), 60)}"] if kinds else []
+    parts += [f"{quantity(wrong, 'events')} in which something went down"] if wrong else []
+    errors = sum(mark.name == "log.error" for mark in marks)
+    parts += [quantity(errors, "log errors")] if errors else []
+    return "; ".join(parts)
 
 
 def _axis(length_s: float) -> tuple[tuple[float, str], ...]:

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+from harness.evidence.evidence import Evidence
 from harness.evidence.records import Mark
 from harness.record import GitState, HostInfo, RunFolder, RunInfo, RunStore
 from harness.spec.acceptance import Acceptance, Counts, GroupGate
@@ -225,7 +226,15 @@ def marks() -> tuple[Mark, ...]:
     return tuple(result)
 
 
-MARKS = {"3.1.3": (marks(),), "3.2.5": ((mark(0, "trial.began"), mark(3, "trial.error", reason=HOSTILE)),)}
+_EVIDENCE = {
+    "3.1.3": [Evidence.of(*marks())],
+    "3.2.5": [Evidence.of(mark(0, "trial.began"), mark(3, "trial.error", reason=HOSTILE))],
+}
+
+
+def trials(case_id: str) -> list[Evidence]:
+    """The evidence of a case of this run."""
+    return _EVIDENCE.get(case_id, [])
 
 
 def run(root: Path, info: RunInfo = INFO) -> RunFolder:

@@ -78,7 +78,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wide = made.verdict("3.2.4")
     finding = replace(wide.findings[0], criterion=long_id, says="x" * 300, unit="long units of measurement " * 4)
     verdicts = made.VERDICTS | {"3.2.4": replace(wide, findings=(finding, *wide.findings[1:]))}
-    write_report(folder, made.CASES, verdicts, made.standing(verdicts), made.MARKS)
+    write_report(folder, made.CASES, verdicts, made.standing(verdicts), made.trials)
     return folder.report_path
 
 
