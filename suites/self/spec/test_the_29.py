@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from harness.evidence.evidence import Evidence
 from harness.spec.acceptance import Counts
+from harness.spec.binding import bindings
 from harness.spec.case import Case, Criterion, Group, Level, Op, Priority
 from harness.spec.loader import case_files, load_acceptance, load_cases
 from harness.spec.schema import MODELS, main, stale
@@ -101,6 +102,9 @@ CRITERIA = [
 ]
 
 
+BOUND = {binding.case_id for binding in bindings(SPECS.parent / "suites")}
+
+
 def of_level(case: Case, level: Level) -> list[Criterion]:
     return [criterion for criterion in case.criteria if criterion.level is level]
 
@@ -134,7 +138,7 @@ def test_a_metric_is_a_family_and_a_name(case: Case, criterion: Criterion) -> No
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_only_cases_without_a_test_say_what_they_await(case: Case) -> None:
-    assert bool(case.awaiting) == (case.group in (Group.PERFORMANCE, Group.STABILITY))
+    assert bool(case.awaiting) == (case.id not in BOUND)
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

@@ -1,0 +1,172 @@
+"""Calibration: what the instrument alone takes (floor) and can do (ceiling), seen on a null server in its place."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from harness.evidence.clock import now_ns
+from harness.evidence.records import UNMEASURABLE, Mark, Record
+from harness.target.errors import TargetError
+from harness.target.service import Service
+from harness.trial.load.plan import NULL, LoadPlan, Shape
+from harness.trial.load.run import LoadError, LoadResult, run_load
+from harness.trial.stage import Stage
+from harness.trial.trial import CutShort, Trial
+
+FLOOR = "floor"
+CALLS, MESSAGES = "calls", "messages"
+SAMPLES = 400
+"""Of a floor: enough to bound a p99 from above (368 are)."""
+LONGEST_FLOOR_S = 10.0
+SPARE_SHARE = 1.1
+FLOOR_WARM_S = 0.5
+CEILING_S = 2.5
+CEILING_WARM_S = 0.5
+USERS_A_PROCESS = 2
+"""One caller leaves the generator idle while the null server works; two are enough to keep it busy."""
+_CLOSED = {CALLS: "GetAccount", MESSAGES: "SubscribePrice"}
+_PRICES = {"symbols": ["BTCUSDT"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """The most that the instrument did a second, against a null server without pause. `subject`: calls, messages."""
+
+    subject: str
+    per_s: float
+    processes: int
+    measured_ns: int
+    place: str
+
+    @property
+    def told(self) -> str:
+        """How it was measured."""
+        users = self.processes * USERS_A_PROCESS if self.subject == CALLS else 1
+        return (
+            f"{users} users in {self.processes} generator processes against the null server as {self.place}, closed "
+            f"loop, {CEILING_S:g} s"
+        )
+
+
+@dataclass(slots=True)
+class Ceilings:
+    """Those of one run on this host: measured once, and with the next run anew."""
+
+    run: str = ""
+    known: dict[tuple[str, int, str], Ceiling] = field(default_factory=dict)
+
+    def of_run(self, run: str) -> dict[tuple[str, int, str], Ceiling]:
+        """What this run knows by subject, processes and place."""
+        if run != self.run:
+            self.run, self.known = run, {}
+        return self.known
+
+
+_CEILINGS = Ceilings()
+"""Of the run that this process carries out; a ceiling of yesterday or of another host says nothing of today's."""
+
+
+async def calibrate_for(stage: Stage, *plans: LoadPlan, samples: int = SAMPLES) -> None:
+    """Before the loads `plans`: floor and ceilings into the evidence. The null server is gone when this returns.
+
+    The last plan's floor is the window `floor`, those of the others `floor-WINDOW`. What cannot be had is recorded as
+    `unmeasurable`, and the judge draws its conclusions.
+    """
+    for number, plan in enumerate(plans, start=1):
+        window = FLOOR if number == len(plans) else f"{FLOOR}-{plan.window}"
+        try:
+            await measure_floor(stage, plan, window=window, samples=samples)
+        except (TargetError, CutShort, LoadError) as failed:
+            stage.trial.fact(UNMEASURABLE, 1, subject="instrument.floor", detail=str(failed))
+    wanted = {(MESSAGES if plan.streams else CALLS): plan.processes for plan in plans}
+    for subject, processes in wanted.items():
+        try:
+            record_ceiling(stage.trial, await ceiling(stage, subject, processes))
+        except (TargetError, CutShort, LoadError) as failed:
+            stage.trial.fact(UNMEASURABLE, 1, subject="instrument.ceiling", detail=str(failed))
+
+
+def record_ceiling(trial: Trial, known: Ceiling) -> None:
+    """Fact instrument.ceiling, said in every trial that rests on it."""
+    aged_s = (now_ns() - known.measured_ns) / 1e9
+    detail = f"{known.told}, measured {aged_s:.0f} s ago in this run"
+    trial.fact("instrument.ceiling", known.per_s, f"{known.subject}/s", subject=known.subject, detail=detail)
+
+
+async def measure_floor(
+    stage: Stage, plan: LoadPlan, *, window: str = FLOOR, samples: int = SAMPLES, trial: Trial | None = None
+) -> LoadResult:
+    """The same generator makes the same calls at the same rate against the null server, in `window`.
+
+    Raises TargetError, CutShort and LoadError.
+    """
+    rate_per_s = plan.rate_per_s
+    duration_s = min(max(1.0, SPARE_SHARE * samples / rate_per_s), LONGEST_FLOOR_S)
+    async with null_server(stage, rate_per_s if plan.streams else 0.0) as address:
+        null = dataclasses.replace(
+            plan,
+            address=address, client=NULL, window=window, warm_s=FLOOR_WARM_S, duration_s=duration_s, metadata=(),
+            request=_PRICES if plan.streams else plan.request, shape=Shape.CONSTANT,
+            rate_per_s=0.0 if plan.streams else rate_per_s, users=1 if plan.streams else plan.users,
+        )  # fmt: skip
+        return await run_load(_aside(trial or stage.trial, _not_the_warm_up), null, env=stage.labels)
+
+
+async def ceiling(stage: Stage, subject: str, processes: int) -> Ceiling:
+    """The run's ceiling for `subject` (calls, messages) with so many generator processes, measured when not known.
+
+    Its calls are no evidence. Raises TargetError, CutShort and LoadError.
+    """
+    known = _CEILINGS.of_run(_run_of(stage.labels))
+    key = (subject, processes, stage.launcher.kind)
+    if key not in known:
+        known[key] = await measure_ceiling(stage, subject, processes)
+    return known[key]
+
+
+async def measure_ceiling(stage: Stage, subject: str, processes: int) -> Ceiling:
+    """The same, measured now."""
+    streams = subject == MESSAGES
+    async with null_server(stage) as address:
+        plan = LoadPlan(
+            address, _CLOSED[subject], 0.0, CEILING_S, client=NULL, window="", shape=Shape.CLOSED,
+            users=1 if streams else processes * USERS_A_PROCESS, processes=1 if streams else processes,
+            request=_PRICES if streams else {}, warm_s=CEILING_WARM_S,
+        )  # fmt: skip
+        result = await run_load(_aside(stage.trial, lambda _: False), plan, env=stage.labels)
+    return Ceiling(subject, result.achieved_per_s, processes, now_ns(), stage.launcher.kind)
+
+
+@asynccontextmanager
+async def null_server(stage: Stage, rate_per_s: float = 0.0) -> AsyncIterator[str]:
+    """host:port of a null server where the connector would be, for as long as this is entered."""
+    service: Service = await stage.launcher.start_null_server(rate_per_s)
+    try:
+        yield service.direct_address
+    finally:
+        await service.close()
+
+
+def _aside(trial: Trial, keeps: Callable[[Record], bool]) -> Trial:
+    """The same trial, into which only what `keeps` lets through is recorded."""
+    return Trial(lambda record: trial.record(record) if keeps(record) else None, trial.cadences, trial.folder)
+
+
+def _not_the_warm_up(record: Record) -> bool:
+    """That the null server is warm says nothing of the target."""
+    return not (isinstance(record, Mark) and record.name == "load.warm")
+
+
+def _run_of(labels: Mapping[str, str]) -> str:
+    return "\0".join(f"{name}={value}" for name, value in sorted(labels.items()))
+
+
+def spread(values: list[float]) -> float:
+    """Highest minus lowest over the middle; nan for none."""
+    finite = sorted(value for value in values if math.isfinite(value))
+    middle = finite[len(finite) // 2] if finite else math.nan
+    return (finite[-1] - finite[0]) / middle if finite and middle else math.nan

@@ -1,0 +1,54 @@
+"""Cases 5.1.1 to 5.1.3: how long one call, and one message, takes."""
+
+from __future__ import annotations
+
+from harness.plugin import case
+from harness.trial.calibration import calibrate_for
+from harness.trial.load.plan import LoadPlan
+from harness.trial.load.run import run_load
+from harness.trial.stage import Stage
+from harness.trial.trial import Trial
+from harness.trial.warm_up import warm_up
+
+PER_S = 200.0
+STEADY_S = 5.2
+SYMBOLS = tuple(f"SYM{number:02d}USDT" for number in range(25))
+RESTING = {
+    "symbol": "BTCUSDT",
+    "side": "ORDER_SIDE_BUY",
+    "type": "ORDER_TYPE_LIMIT",
+    "price": "20000",
+    "quantity": "0.01",
+    "client_order_id": "{run}-{n}",
+}
+"""A limit order far from the market: it rests."""
+
+
+@case("5.1.1")
+async def test_get_account_latency(trial: Trial, stage: Stage) -> None:
+    connector = await stage.connector("mock")
+    load = LoadPlan(connector.direct_address, "GetAccount", PER_S, STEADY_S, warm_s=0.5)
+    await calibrate_for(stage, load)
+    await warm_up(trial, load)
+    await run_load(trial, load, env=stage.labels)
+
+
+@case("5.1.2")
+async def test_place_order_latency(trial: Trial, stage: Stage) -> None:
+    connector = await stage.connector("mock")
+    load = LoadPlan(connector.direct_address, "PlaceOrder", PER_S, STEADY_S, request=RESTING, warm_s=0.5)
+    await calibrate_for(stage, load)
+    await warm_up(trial, load)
+    await run_load(trial, load, env=stage.labels)
+
+
+@case("5.1.3")
+async def test_stream_message_latency(trial: Trial, stage: Stage) -> None:
+    connector = await stage.connector("mock")
+    request = {"symbols": list(SYMBOLS)}
+    load = LoadPlan(
+        connector.direct_address, "SubscribePrice", 10.0 * len(SYMBOLS), STEADY_S, request=request, warm_s=0.5
+    )
+    await calibrate_for(stage, load)
+    await warm_up(trial, load)
+    await run_load(trial, load, env=stage.labels)
