@@ -11,6 +11,8 @@ from pathlib import Path
 
 import yaml
 
+from harness.evidence.evidence import Evidence
+
 ROOT = Path(__file__).resolve().parents[3]
 PROFILES = ROOT / "harness" / "target" / "profiles"
 LIMIT_S = 240
@@ -39,6 +41,11 @@ class Ran:
         findings = self.verdict(case_id)["findings"]
         assert isinstance(findings, list)
         return {finding["criterion"]: finding["status"] for finding in findings}
+
+    def evidence(self, case_id: str) -> Evidence:
+        """What the first trial of a case of the newest run has recorded."""
+        (path, *_) = sorted(self.runs()[-1].glob(f"cases/{case_id}/evidence/*"))
+        return Evidence.load(path)
 
     def runs(self) -> list[Path]:
         """Run folders, oldest first."""
