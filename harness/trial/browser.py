@@ -126,7 +126,7 @@ class Browser:
             kind = str(message["type"])
             updates = self._pushes.read(message)
             shown = [self._ids(kind, one) for one in _items(message)]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
             self._unreadable(f"{type(error).__name__}: {text[:200]}")
             return
         for ids in shown:

@@ -138,6 +138,7 @@ GARBAGE = [
     '{"type": "orders"}', '{"type": "orders", "data": null}', '{"type": "orders", "data": 5}',
     '{"type": "orders", "data": {"status": "NEW"}}', '{"type": "orders", "data": [{"client_order_id": "half"}]}',
     '{"type": "kline", "data": {"symbol": "BTCUSDT"}}', "[" * 100_000,
+    '{"type": "account", "data": {"total_wallet_balance": "1e5000000"}}',
 ]  # fmt: skip
 
 
