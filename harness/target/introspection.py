@@ -25,8 +25,11 @@ UNITS: Mapping[str, str] = {
     "descriptors": "descriptors",
     "sockets": "sockets",
     "rss": "bytes",
+    "cpu": "s",
     "subscriptions": "subscriptions",
 }
+_UTIME = 11
+"""Position of the user time in /proc/PID/stat behind the name; the system time follows."""
 PATHS = {"reference": "/introspection", "pprof": "/debug/pprof", "prometheus": "/metrics"}
 _PPROF_TOTAL = re.compile(r"goroutine profile: total (\d+)")
 _PROMETHEUS = {
@@ -34,6 +37,7 @@ _PROMETHEUS = {
     "go_threads": ("threads", "threads"),
     "process_open_fds": ("descriptors", "descriptors"),
     "process_resident_memory_bytes": ("rss", "bytes"),
+    "process_cpu_seconds_total": ("cpu", "s"),
 }
 _REFERENCE = {
     "runtime_units": ("runtime_units", "tasks+threads"),
@@ -146,7 +150,7 @@ class Subject:
 
 
 def kernel_values(subject: Subject) -> Values:
-    """Threads, descriptors, sockets, RSS. Raises OSError when the process is gone or not ours to look at."""
+    """Threads, descriptors, sockets, RSS, CPU seconds. Raises OSError when it is gone or not ours to look at."""
     folder = PROC / str(subject.pid)
     status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines() if ":" in line)
     if "VmRSS" not in status:
@@ -156,8 +160,15 @@ def kernel_values(subject: Subject) -> Values:
         "descriptors": (float(len(os.listdir(folder / "fd"))), "descriptors"),
         "sockets": (float(established(subject.port, subject.pid)), "sockets"),
         "rss": (float(status["VmRSS"].split()[0]) * 1024, "bytes"),
+        "cpu": (_cpu_s(folder), "s"),
         **_cpu_wait(folder),
     }
+
+
+def _cpu_s(folder: Path) -> float:
+    """User and system time of all its threads. The name in the second field may hold blanks and brackets."""
+    fields = (folder / "stat").read_text().rpartition(")")[2].split()
+    return (int(fields[_UTIME]) + int(fields[_UTIME + 1])) / os.sysconf("SC_CLK_TCK")
 
 
 def _cpu_wait(folder: Path) -> Values:

@@ -92,6 +92,10 @@ class Stage:
                 await nudge_streams(control, ("account", "prices"))
         return self._controls[name]
 
+    def venue_address(self, exchange: str) -> str:
+        """host:port of a venue that runs, for a native client: as near to it as the connector is."""
+        return self._running[exchange].service.direct_address
+
     async def connector(
         self,
         exchange: str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
@@ -39,6 +40,13 @@ def timestamp(unix_ms: int) -> Timestamp:
     """Unix milliseconds as a protobuf Timestamp."""
     stamp = Timestamp()
     stamp.FromMilliseconds(unix_ms)
+    return stamp
+
+
+def stamp_now() -> Timestamp:
+    """This moment to the nanosecond, for what is stamped when it is sent: whole milliseconds would hide its way."""
+    stamp = Timestamp()
+    stamp.FromNanoseconds(time.time_ns())
     return stamp
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from zlib import crc32
 
 from google.protobuf.message import Message
 
 from harness.reference.connector.backends import mock_market as market
 from harness.reference.connector.backends.backend import Sink, Topic
 from harness.reference.connector.backends.mock_book import Holding, MockBook, account_of, position_of, price_of
-from harness.reference.connector.decimals import now_ms, timestamp, wire
+from harness.reference.connector.decimals import now_ms, stamp_now, wire
 from harness.reference.connector.refusal import Refusal, invalid
 from harness.wire.opensqt.market_maker.v1 import events_pb2 as events
 from harness.wire.opensqt.market_maker.v1 import resources_pb2 as resources
@@ -19,6 +20,7 @@ from harness.wire.opensqt.market_maker.v1 import types_pb2 as types
 TICK_S = 0.1
 CANDLE_S = 1.0
 FUNDING_S = 1.0
+_PHASES = 1000
 
 
 class MockBackend:
@@ -64,7 +66,7 @@ class MockBackend:
         if topic.stream == "prices":
             make = lambda: events.PriceChange(  # noqa: E731
                 exchange=self.name, symbol=topic.symbol, price=wire(price_of(topic.symbol)),
-                timestamp=timestamp(now_ms()),
+                timestamp=stamp_now(),
             )  # fmt: skip
         elif topic.stream == "klines":
             length = market.interval_ms(topic.interval)
@@ -236,11 +238,12 @@ class MockBackend:
 
 async def _tick(topic: Topic, make: Callable[[], Message], period_s: float, sink: Sink) -> None:
     loop = asyncio.get_running_loop()
-    due = loop.time()
+    # Each symbol in a phase of its own, as no market waits for another's clock.
+    due = loop.time() + crc32(topic.symbol.encode()) % _PHASES / _PHASES * period_s
     while True:
+        await asyncio.sleep(due - loop.time())
         sink.publish(topic, topic.symbol, make())
         due = max(due + period_s, loop.time())
-        await asyncio.sleep(due - loop.time())
 
 
 def _funding_update(symbol: str) -> events.FundingUpdate:
