@@ -18,6 +18,7 @@ from gevent.event import Event  # type: ignore[import-untyped,unused-ignore]
 from locust.env import Environment
 from locust.event import EventHook, Events
 from locust.runners import MasterRunner, WorkerRunner
+from locust.stats import CSV_STATS_INTERVAL_SEC
 
 from harness.evidence.clock import NS_PER_S, monotonic_s, now_ns
 from harness.trial.load import options
@@ -228,8 +229,11 @@ class Leader:
             writing.close()
 
     def _quit(self) -> None:
-        if self._environment.web_ui is None and self._environment.runner is not None:
-            gevent.spawn(self._environment.runner.quit)
+        """End Locust, unless its page may start another load."""
+        runner, parsed = self._environment.runner, self._environment.parsed_options
+        if self._environment.web_ui is None and runner is not None:
+            # Its CSV files are written once an interval, and not at the end.
+            gevent.spawn_later(1.5 * CSV_STATS_INTERVAL_SEC if parsed and parsed.csv_prefix else 0, runner.quit)
 
 
 class Follower:

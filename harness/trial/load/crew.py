@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from harness.evidence.clock import NS_PER_S, now_ns
 from harness.trial.load.notebook import Notebook, Parcel
 from harness.trial.load.plan import LoadPlan
 from harness.trial.load.tempo import Alarm
+
+log = logging.getLogger("harness.load")
 
 KNOCK_LIMIT_S = 10.0
 HELD_BACK_S = 300.0
@@ -112,6 +115,7 @@ class Crew:
                 self._measuring.join()
             gc.enable()
             self._send()
+            log.info("%d calls and %d messages were written down here", self.calls, self.notebook.messages)
             self._finished()
 
     def present(self, asked_ns: int) -> Present:

@@ -56,14 +56,18 @@ class Notebook:
         self.marks: list[tuple[int, str, dict[str, str]]] = []
         self._full: list[Parcel] = []
         self._reading: dict[tuple[int, int], tuple[list[int], list[bytes]]] = {}
+        self._free_ns: dict[tuple[int, int], int] = {}
         self.messages = 0
 
     def heard(self, user: int, subscription: int, received_ns: int, payloads: Sequence[bytes]) -> None:
-        """Messages that one receive brought."""
+        """Messages that one receive brought. Those of one stamp are set 1 ns apart: no other order is kept."""
+        number = len(payloads)
         times, contents = self._reading.setdefault((user, subscription), ([], []))
-        times += [received_ns] * len(payloads)
+        first_ns = max(received_ns, self._free_ns.get((user, subscription), 0))
+        self._free_ns[user, subscription] = first_ns + number
+        times += range(first_ns, first_ns + number)
         contents += payloads
-        self.messages += len(payloads)
+        self.messages += number
         if len(contents) >= CHUNK:
             del self._reading[user, subscription]
             self._full.append(_messages(user, subscription, times, contents))

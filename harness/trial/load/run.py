@@ -22,9 +22,9 @@ from harness.evidence.tables import Floats
 from harness.trial.load.arrivals import problem
 from harness.trial.load.host import HostWatch, host_facts
 from harness.trial.load.plan import LoadPlan, Shape
+from harness.trial.load.status import EVIDENCE, Status
 from harness.trial.load.template import requests
 from harness.trial.load.warmth import warmth
-from harness.trial.load.writing import EVIDENCE, Status
 from harness.trial.trial import CutShort, Trial
 
 ROOT = Path(__file__).resolve().parents[3]

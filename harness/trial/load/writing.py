@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,8 @@ from harness.trial.load.arrivals import planned
 from harness.trial.load.crew import Done, Job
 from harness.trial.load.notebook import Parcel, marks, records
 from harness.trial.load.plan import LoadPlan, Shape
+from harness.trial.load.status import EVIDENCE, Status
 
-STATUS = "status.json"
-EVIDENCE = "evidence"
 _PIECE = 1000
 
 
@@ -30,31 +29,6 @@ class Part:
     users: int
     ahead_ns: int
     uncertain_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """How far a load is, for whoever waits for it. state: starting, running, written, failed (then `why`)."""
-
-    state: str
-    start_ns: int = 0
-    begin_ns: int = 0
-    end_ns: int = 0
-    why: str = ""
-
-    def write(self, folder: Path) -> None:
-        """Atomically."""
-        fresh = folder / f"{STATUS}.new"
-        fresh.write_text(json.dumps({name: getattr(self, name) for name in self.__slots__}))
-        fresh.replace(folder / STATUS)
-
-    @classmethod
-    def read(cls, folder: Path) -> Status:
-        """What stands there; starting when nothing does."""
-        try:
-            return cls(**json.loads((folder / STATUS).read_text()))
-        except FileNotFoundError:
-            return cls("starting")
 
 
 class Writing:
@@ -70,6 +44,7 @@ class Writing:
         self._parts: tuple[Part, ...] = ()
         self._done: list[Done] = []
         self._closed = False
+        self._taken: Counter[str] = Counter()
 
     def begun(self, job: Job, parts: tuple[Part, ...]) -> None:
         """Everybody was told when to start. Again, when users were added to a running load."""
@@ -91,12 +66,18 @@ class Writing:
         recorder = self._recording()
         for number, record in enumerate(records(parcel, self._plan, part.ahead_ns)):
             recorder.append(record)
+            self._taken[part.crew] += 1
             if number % _PIECE == 0:
                 gevent.sleep(0)  # heartbeats must not wait for a long parcel
 
     def done(self, part: Part, done: Done) -> None:
         """One crew is through."""
         self._done.append(done)
+        written, came = done["calls"] + done["messages"], self._taken[part.crew]
+        if written != came:
+            self.lost(part.crew, f"wrote down {written} records, of which {came} came")
+        unit = "messages" if self._plan.streams else "calls"
+        self._append(Fact("load.records", written, unit, self._plan.window, f"generator {part.crew}, warm-up included"))
         for mark in marks(done["marks"], part.ahead_ns):
             self._append(mark)
 

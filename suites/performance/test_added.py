@@ -1,0 +1,44 @@
+"""Cases 5.3.1, 5.3.2 and 5.4.1: what the connector adds between client and venue, and what it uses."""
+
+from __future__ import annotations
+
+from harness.plugin import case
+from harness.trial.calibration import calibrate_for, calibrate_turns
+from harness.trial.interleaved import Party, Turns, run_turns
+from harness.trial.load.plan import LoadPlan
+from harness.trial.load.run import run_load
+from harness.trial.nudge import feed
+from harness.trial.stage import Stage, credentials_of
+from harness.trial.trial import Trial
+from harness.trial.warm_up import warm_up
+from harness.venue.control import VenueControl
+
+ROUNDS_PER_S = 100.0
+ROUNDS = 1020
+PRICES_PER_S = 200.0
+PRICES_S = 5.5
+
+
+@case("5.3.1")
+async def test_grpc_overhead(trial: Trial, stage: Stage, venue: VenueControl) -> None:
+    exchange = stage.profile.venue.exchange
+    connector = await stage.connector(exchange)
+    known = credentials_of(stage.seed, exchange)
+    native = Party("native", "native", stage.venue_address(exchange), known.key, known.secret)
+    through = Party("through", "grpc", connector.direct_address)
+    turns = Turns((native, through), ROUNDS, ROUNDS_PER_S)
+    await calibrate_turns(stage, turns)
+    await warm_up(trial, LoadPlan(connector.direct_address, "GetAccount", ROUNDS_PER_S, 1.0))
+    await run_turns(trial, turns, env=stage.labels)
+
+
+@case("5.3.2")
+async def test_venue_to_client(trial: Trial, stage: Stage, venue: VenueControl) -> None:
+    connector = await stage.connector(stage.profile.venue.exchange)
+    request = {"symbols": ["BTCUSDT", "ETHUSDT"]}
+    load = LoadPlan(connector.direct_address, "SubscribePrice", PRICES_PER_S, PRICES_S, request=request, warm_s=0.5)
+    await calibrate_for(stage, load)
+    async with feed(venue, PRICES_PER_S):
+        await warm_up(trial, load)
+        await run_load(trial, load, env=stage.labels)
+    await trial.settle()
