@@ -70,6 +70,8 @@ class Done(TypedDict):
     stamps: str
     calls: int
     messages: int
+    inside: int
+    failed: int
     marks: list[tuple[int, str, dict[str, str]]]
 
 
@@ -87,14 +89,13 @@ class Crew:
 
     def __init__(self, plan: LoadPlan, finished: Callable[[], None], ship: Callable[[Parcel], None]) -> None:
         self.plan = plan
-        self.notebook = Notebook()
+        self.notebook = Notebook(plan.count_only)
         self.job: Job | None = None
         self.going = Event()
         self.end_ns = FOREVER_NS
         self.unsent = self.held = 0
         self.cpu = 0.0
         self.stamps = ""
-        self.calls = 0
         self._members: list[Member] = []
         self._finished = finished
         self._ship = ship
@@ -115,7 +116,7 @@ class Crew:
                 self._measuring.join()
             gc.enable()
             self._send()
-            log.info("%d calls and %d messages were written down here", self.calls, self.notebook.messages)
+            log.info("%d calls and %d messages were written down here", self.notebook.made, self.notebook.messages)
             self._finished()
 
     def present(self, asked_ns: int) -> Present:
@@ -132,6 +133,7 @@ class Crew:
     def go(self, job: Job) -> None:
         """Let the users go; given anew while they run, they change over to it."""
         self.job, self.end_ns = job, job.end_ns
+        self.notebook.window_ns = (job.begin_ns, job.end_ns)
         if job.end_ns < FOREVER_NS:
             # A collection in the middle of a window would hold all users for milliseconds.
             gc.collect()
@@ -158,8 +160,9 @@ class Crew:
     def done(self) -> Done:
         """What is to be told besides the notebook's parcels."""
         return Done(
-            unsent=self.unsent, held=self.held, cpu=self.cpu, stamps=self.stamps, calls=self.calls,
-            messages=self.notebook.messages, marks=self.notebook.marks,
+            unsent=self.unsent, held=self.held, cpu=self.cpu, stamps=self.stamps, calls=self.notebook.made,
+            messages=self.notebook.messages, inside=self.notebook.inside, failed=self.notebook.failed,
+            marks=self.notebook.marks,
         )  # fmt: skip
 
     def _keep_sending(self) -> None:

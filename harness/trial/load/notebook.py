@@ -51,17 +51,35 @@ class Parcel(TypedDict):
 class Notebook:
     """Appended to at thousands a second by one process; `parcels` empties it."""
 
-    def __init__(self) -> None:
+    def __init__(self, count_only: bool = False) -> None:
+        self._count_only = count_only
+        self.window_ns = (0, 0)
         self.calls: list[Row] = []
+        self.inside = self.failed = 0
+        """Calls sent, or messages received, in the window; of the calls those that did not end OK."""
         self.marks: list[tuple[int, str, dict[str, str]]] = []
         self._full: list[Parcel] = []
         self._reading: dict[tuple[int, int], tuple[list[int], list[bytes]]] = {}
         self._free_ns: dict[tuple[int, int], int] = {}
-        self.messages = 0
+        self.made = self.messages = 0
+        """Calls and messages that were written down, to be shipped."""
+
+    def called(self, row: Row) -> None:
+        """One call."""
+        if self.window_ns[0] <= row.sent_ns < self.window_ns[1]:
+            self.inside += 1
+            self.failed += row.outcome != Outcome.OK.value
+        if not self._count_only:
+            self.calls.append(row)
+            self.made += 1
 
     def heard(self, user: int, subscription: int, received_ns: int, payloads: Sequence[bytes]) -> None:
         """Messages that one receive brought. Those of one stamp are set 1 ns apart: no other order is kept."""
         number = len(payloads)
+        if self.window_ns[0] <= received_ns < self.window_ns[1]:
+            self.inside += number
+        if self._count_only:
+            return
         times, contents = self._reading.setdefault((user, subscription), ([], []))
         first_ns = max(received_ns, self._free_ns.get((user, subscription), 0))
         self._free_ns[user, subscription] = first_ns + number

@@ -53,6 +53,9 @@ class LoadPlan:
     warm_s: float = 0.0
     processes: int = 1
     seed: int = 1
+    count_only: bool = False
+    """Calls and messages are counted (LoadResult), not recorded: for ceilings, where all the records would take longer
+    to write than the load took."""
 
     @property
     def streams(self) -> bool:

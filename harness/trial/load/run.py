@@ -21,7 +21,7 @@ from harness.evidence.records import Fact, Mark, Outcome
 from harness.evidence.tables import Floats
 from harness.trial.load.arrivals import problem
 from harness.trial.load.host import HostWatch, host_facts
-from harness.trial.load.plan import LoadPlan, Shape
+from harness.trial.load.plan import NULL, LoadPlan, Shape
 from harness.trial.load.status import EVIDENCE, Status
 from harness.trial.load.template import requests
 from harness.trial.load.warmth import warmth
@@ -89,7 +89,8 @@ async def run_load(
     """Carry out the load and record it: calls or messages, marks, facts; see the verdict's `performance`.
 
     `env` marks the processes (Stage.labels). `limit_s`: for all of it, with start and evidence; by default the load's
-    own time and two minutes. A window "" records no window and no facts. Raises ValueError for a plan that cannot be
+    own time and two minutes. A window "" records no window and no facts. The mark load.warm is for a warm-up whose
+    end can be seen in the answers. Raises ValueError for a plan that cannot be
     carried out, CutShort when the target cannot be reached, LoadError when the generator fails. When cancelled
     or failing, what ran is killed, and what it had written is kept only by `LoadResult.folder`.
     """
@@ -111,7 +112,7 @@ async def run_load(
     if plan.window:
         for fact in host_facts(host.seen, plan.window, status.begin_ns, status.end_ns):
             trial.record(fact)
-    if plan.warm_s > 0 and (how := warmth(evidence, plan, status.start_ns, status.begin_ns)):
+    if plan.warm_s > 0 and plan.client != NULL and (how := warmth(evidence, plan, status.start_ns, status.begin_ns)):
         trial.record(Mark(status.begin_ns, "load.warm", {"how": how, "took_s": f"{plan.warm_s:g}"}))
     return _result(plan, evidence, status, folder)
 
@@ -230,10 +231,13 @@ def _result(plan: LoadPlan, evidence: Evidence, status: Status, folder: Path) ->
         samples = (messages.received_ns - messages.sent_ns)[stamped] / NS_PER_MS
     else:
         samples = (calls.done_ns - due_ns)[mine] / NS_PER_MS
+    made, failed = int(mine.sum()), int((mine & ~calls.outcome.equal(Outcome.OK.value)).sum())
+    came = int(heard.sum())
+    if plan.count_only:
+        made, failed, came = (0, 0, status.inside) if plan.streams else (status.inside, status.failed, 0)
     return LoadResult(
         plan=plan, begin_ns=status.begin_ns, end_ns=status.end_ns,
-        calls=int(mine.sum()), failed=int((mine & ~calls.outcome.equal(Outcome.OK.value)).sum()),
-        messages=int(heard.sum()),
+        calls=made, failed=failed, messages=came,
         unsent=int(facts.get("instrument.unsent", 0)), held=int(facts.get("instrument.held", 0)),
         generator_cpu=facts.get("instrument.generator_cpu", 0.0), samples_ms=samples, folder=folder,
     )  # fmt: skip

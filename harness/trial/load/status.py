@@ -19,6 +19,9 @@ class Status:
     start_ns: int = 0
     begin_ns: int = 0
     end_ns: int = 0
+    inside: int = 0
+    """Calls sent, or messages received, in the window; of the calls `failed` did not end OK."""
+    failed: int = 0
     why: str = ""
 
     def write(self, folder: Path) -> None:

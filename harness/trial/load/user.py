@@ -103,10 +103,9 @@ class Caller(locust.User):
                     crew.held += held
                 return
             timed = client.unary(method, request, due_ns)
-            crew.notebook.calls.append(
+            crew.notebook.called(
                 Row(index, seq, timed.due_ns, timed.sent_ns, timed.done_ns, timed.outcome.value, timed.code)
             )
-            crew.calls += 1
             took_ns = timed.done_ns - timed.sent_ns
             free_ns = max(timed.due_ns, free_ns) + took_ns
             failed = timed.outcome is not Outcome.OK

@@ -76,8 +76,10 @@ class Writing:
         written, came = done["calls"] + done["messages"], self._taken[part.crew]
         if written != came:
             self.lost(part.crew, f"wrote down {written} records, of which {came} came")
-        unit = "messages" if self._plan.streams else "calls"
-        self._append(Fact("load.records", written, unit, self._plan.window, f"generator {part.crew}, warm-up included"))
+        if self._plan.window:
+            unit = "messages" if self._plan.streams else "calls"
+            says = f"generator {part.crew}, warm-up included"
+            self._append(Fact("load.records", written, unit, self._plan.window, says))
         for mark in marks(done["marks"], part.ahead_ns):
             self._append(mark)
 
@@ -104,7 +106,8 @@ class Writing:
         for fact in self._facts(plan, end_ns - job.begin_ns, window) if window else ():
             self._append(fact)
         self._recording().close()
-        Status("written", job.start_ns, job.begin_ns, end_ns).write(self._folder)
+        inside, failed = (sum(one[name] for one in self._done) for name in ("inside", "failed"))
+        Status("written", job.start_ns, job.begin_ns, end_ns, inside, failed).write(self._folder)
 
     def _append(self, record: Record) -> None:
         if self._recorder is None:

@@ -134,6 +134,20 @@ def test_all_users_against_the_null_server_are_one_client(tmp_path: Path) -> Non
     assert len(set(calls.seq.tolist())) == len(calls)
 
 
+@pytest.mark.parametrize("method", ["GetAccount", "SubscribePrice"])
+def test_a_ceiling_is_counted_without_records(tmp_path: Path, method: str) -> None:
+    carried = Carried(tmp_path)
+    with null_server() as address:
+        plan = LoadPlan(address, method, 0, 0.5, client="null", window="", shape=Shape.CLOSED, count_only=True)
+        result = asyncio.run(run_load(carried.trial, plan))
+    evidence = carried.evidence()
+    assert len(evidence.calls) == len(evidence.messages) == len(evidence.facts) == 0
+    assert result.achieved_per_s > 200
+    assert (result.calls > 0) == (method == "GetAccount")
+    assert (result.messages > 0) == (method == "SubscribePrice")
+    assert result.failed == 0
+
+
 def test_orders_have_ids_of_their_own(tmp_path: Path) -> None:
     carried = Carried(tmp_path)
     request = {
