@@ -15,6 +15,7 @@ from typing import Any
 
 import gevent  # type: ignore[import-untyped,unused-ignore]
 from gevent.event import Event  # type: ignore[import-untyped,unused-ignore]
+from gevent.queue import Queue  # type: ignore[import-untyped,unused-ignore]
 from locust.env import Environment
 from locust.event import EventHook, Events
 from locust.runners import MasterRunner, WorkerRunner
@@ -29,7 +30,7 @@ from harness.trial.load.writing import Part, Writing
 
 log = logging.getLogger("harness.load")
 
-LEAD_S = 0.2
+LEAD_S = 0.4
 """Between the last word to a crew and the first arrival."""
 ROLL_LIMIT_S = 2 * KNOCK_LIMIT_S
 COLLECT_LIMIT_S = 120.0
@@ -73,13 +74,20 @@ class Leader:
         self._told = Event()
         self._all_done = Event()
         self._begun = False
+        self._inbox: Queue[Callable[[], None]] = Queue()
         if self._master is not None:
+            gevent.spawn(self._collect)
             for word, listener in ((_PRESENT, self._on_present), (_PARCEL, self._on_parcel), (_DONE, self._on_done)):
                 self._master.register_message(word, listener)
 
     def test_start(self) -> None:
         """Before any user is spawned: what is to be done."""
-        self._plan = options.plan(self._environment)
+        try:
+            self._plan = options.plan(self._environment)
+        except ValueError as wrong:
+            self._plan = None
+            self.refuse(str(wrong))
+            return
         self._writing = Writing(options.folder(self._environment), self._plan)
         self._parts, self._present, self._done, self._begun = {}, {}, set(), False
         self._all_done.clear()
@@ -109,8 +117,9 @@ class Leader:
 
     def stopping(self) -> None:
         """Somebody stops the load before its end, or there was none."""
-        if not self._begun:
+        if not self._begun or self._writing is None:
             return
+        self._writing.stopped(now_ns())
         if self._master is not None:
             self._master.send_message(_END)
         else:
@@ -185,10 +194,15 @@ class Leader:
             self._told.set()
 
     def _on_parcel(self, msg: Any, **_others: object) -> None:
-        self._take_parcel(msg.node_id, msg.data)
+        self._inbox.put(lambda: self._take_parcel(msg.node_id, msg.data))
 
     def _on_done(self, msg: Any, **_others: object) -> None:
-        self._take_done(msg.node_id, msg.data)
+        self._inbox.put(lambda: self._take_done(msg.node_id, msg.data))
+
+    def _collect(self) -> None:
+        """One after another, beside Locust's own listener: workers whose heartbeats wait there are given up."""
+        while True:
+            self._inbox.get()()
 
     def _finished_alone(self) -> None:
         self._take_done(ALONE, crew_of(self._environment).done())

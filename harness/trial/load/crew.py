@@ -49,6 +49,11 @@ class Job:
         length_s = self.plan.duration_s
         return self.begin_ns + round(length_s * NS_PER_S) if length_s < 1e9 else FOREVER_NS
 
+    @property
+    def short(self) -> bool:
+        """Whether all its records are kept back until it is over."""
+        return self.plan.warm_s + self.plan.duration_s <= HELD_BACK_S
+
 
 class Present(TypedDict):
     """What a crew answers to the roll call."""
@@ -124,6 +129,8 @@ class Crew:
         with gevent.Timeout(KNOCK_LIMIT_S, False):
             while any(member.reached is None for member in self._members):
                 gevent.sleep(0.01)
+        gc.collect()  # now: it takes as long as the time that is left between the last word and the first arrival
+        gc.freeze()
         reached = sum(bool(member.reached) for member in self._members)
         why = next((member.why for member in self._members if member.why), "")
         return Present(
@@ -134,14 +141,11 @@ class Crew:
         """Let the users go; given anew while they run, they change over to it."""
         self.job, self.end_ns = job, job.end_ns
         self.notebook.window_ns = (job.begin_ns, job.end_ns)
-        if job.end_ns < FOREVER_NS:
-            # A collection in the middle of a window would hold all users for milliseconds.
-            gc.collect()
-            gc.freeze()
-            gc.disable()
+        if job.short:
+            gc.disable()  # a collection in the middle of a window would hold all users for milliseconds
         if self._measuring is None:
             self._measuring = gevent.spawn(self._measure, job)
-            if job.plan.warm_s + job.plan.duration_s > HELD_BACK_S:
+            if not job.short:
                 gevent.spawn(self._keep_sending)
         self.going.set()
         for member in self._members:

@@ -56,11 +56,13 @@ def settle(environment: Environment) -> None:
     if parsed.headless and parsed.run_time:
         parsed.load_seconds = float(parsed.run_time)  # ours from the first arrival on, Locust's from before the start
         parsed.run_time = None
-    if os.environ.get(PLAN_VARIABLE):
-        told = LoadPlan.from_json(os.environ[PLAN_VARIABLE])
-        environment.stop_timeout = told.timeout_s + STOP_SPARE_S
-    elif parsed.headless and not parsed.worker and not environment.host:
-        sys.exit("no target: give --host HOST:PORT of the connector")
+    try:
+        if os.environ.get(PLAN_VARIABLE):
+            environment.stop_timeout = plan(environment).timeout_s + STOP_SPARE_S
+        elif parsed.headless and not parsed.worker:
+            plan(environment)
+    except ValueError as wrong:
+        sys.exit(str(wrong))
 
 
 def plan(environment: Environment) -> LoadPlan:
@@ -68,12 +70,18 @@ def plan(environment: Environment) -> LoadPlan:
     if told := os.environ.get(PLAN_VARIABLE):
         return LoadPlan.from_json(told)
     given = environment.parsed_options
+    if not environment.host:
+        raise ValueError("no target: give --host HOST:PORT of the connector")
     if given is None:
         raise ValueError(f"no options and no plan: set {PLAN_VARIABLE}, or start Locust by its command line")
     shape = Shape(given.shape)
     seconds = getattr(given, "load_seconds", None)
     shaped = shape in (Shape.STEP, Shape.SPIKE)
     key = os.environ.get(KEY_VARIABLE, "")
+    try:
+        request = json.loads(given.request)
+    except ValueError as error:
+        raise ValueError(f"--request is no JSON: {error}") from None
     made = LoadPlan(
         address=(environment.host or "").removeprefix("http://").rstrip("/"),
         method=str(given.method),
@@ -81,7 +89,7 @@ def plan(environment: Environment) -> LoadPlan:
         duration_s=float(seconds or (SHAPED_S if shaped else math.inf)),
         shape=shape,
         steps=int(given.steps),
-        request=json.loads(given.request),
+        request=request,
         metadata=((API_KEY_HEADER, key),) if key else (),
         timeout_s=float(given.timeout),
         warm_s=float(given.warm),

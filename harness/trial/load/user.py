@@ -21,7 +21,7 @@ from harness.trial.load.arrivals import dues_ns, left_out
 from harness.trial.load.conductor import conduct, crew_of
 from harness.trial.load.crew import Crew, Job
 from harness.trial.load.notebook import Row, stamp_ns
-from harness.trial.load.plan import LoadPlan, Shape
+from harness.trial.load.plan import Shape
 from harness.trial.load.tally import StreamTally
 from harness.trial.load.template import STREAM_OF, requests, rpc
 from harness.trial.load.tempo import Alarm
@@ -175,11 +175,6 @@ def _failure(code: str) -> RuntimeError:
 def _again(first: int, others: Iterator[int]) -> Iterator[int]:
     yield first
     yield from others
-
-
-def plan_of(environment: Environment) -> LoadPlan:
-    """The plan that the users of this environment carry out."""
-    return crew_of(environment).plan
 
 
 conduct(locust.events)

@@ -44,6 +44,7 @@ class Writing:
         self._parts: tuple[Part, ...] = ()
         self._done: list[Done] = []
         self._closed = False
+        self._stopped_ns = 0
         self._taken: Counter[str] = Counter()
 
     def begun(self, job: Job, parts: tuple[Part, ...]) -> None:
@@ -54,7 +55,7 @@ class Writing:
         what = {
             "users": str(job.total), "processes": str(len(parts)), "method": job.plan.method,
             "shape": job.plan.shape.value, "rate_per_s": f"{job.plan.rate_per_s:g}", "window": job.plan.window,
-            "collector": "off" if math.isfinite(job.plan.duration_s) else "frozen",
+            "collector": "off" if job.short else "frozen",
         }  # fmt: skip
         self._append(Mark(job.start_ns, "load.began" if first else "load.changed", what))
         if first and job.plan.window:
@@ -87,6 +88,10 @@ class Writing:
         """A crew whose records will not come."""
         self._append(Mark(now_ns(), "load.lost", {"worker": crew, "why": why}))
 
+    def stopped(self, t_ns: int) -> None:
+        """Somebody ended it early; the window ends there."""
+        self._stopped_ns = self._stopped_ns or t_ns
+
     def failed(self, why: str) -> None:
         """The load came to nothing."""
         self._closed = True
@@ -100,7 +105,7 @@ class Writing:
             return
         self._closed = True
         job, plan, window = self._job, self._plan, self._plan.window
-        end_ns = min(job.end_ns, now_ns())
+        end_ns = min(job.end_ns, self._stopped_ns or now_ns())
         if window:
             self._append(Mark(end_ns, "window.end", {"window": window}))
         for fact in self._facts(plan, end_ns - job.begin_ns, window) if window else ():

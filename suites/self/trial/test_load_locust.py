@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import time
 import urllib.error
 import urllib.parse
@@ -16,7 +18,7 @@ import pytest
 from harness.evidence.clock import NS_PER_MS, monotonic_s
 from harness.evidence.evidence import Evidence
 
-from .loads import LIMIT_S, by_hand, by_hand_to_its_end, free_port, null_server
+from .loads import LIMIT_S, ROOT, by_hand, by_hand_to_its_end, free_port, locust_command, null_server
 
 pytestmark = pytest.mark.self
 
@@ -38,12 +40,24 @@ def test_headless_with_its_table_files_and_evidence(tmp_path: Path) -> None:
     assert "GetAccount" in (tmp_path / "page.html").read_text()
 
 
-def test_without_a_target_it_says_what_to_give(tmp_path: Path) -> None:
-    with by_hand(tmp_path, ("--headless", "-t", "1s")) as (log,):
-        until_s = monotonic_s() + LIMIT_S
-        while "no target: give --host HOST:PORT" not in log.read_text():
-            assert monotonic_s() < until_s, log.read_text()
-            time.sleep(0.05)
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "no target: give --host HOST:PORT"),
+        (("--host", "127.0.0.1:1", "--rate", "0"), "rate_per_s is 0"),
+        (("--host", "127.0.0.1:1", "--method", "GetNothing"), "no method 'GetNothing'"),
+        (("--host", "127.0.0.1:1", "--request", "{"), "--request is no JSON"),
+    ],
+)
+def test_wrong_options_are_refused_in_one_sentence(tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:
+    ran = subprocess.run(
+        locust_command("--headless", "-t", "1s", *arguments), cwd=tmp_path, capture_output=True, text=True,
+        timeout=LIMIT_S, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert ran.returncode == 1
+    assert says in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert not (tmp_path / "reports").exists()
 
 
 def answered(url: str, data: dict[str, str] | None = None) -> str:

@@ -157,7 +157,7 @@ def test_orders_have_ids_of_their_own(tmp_path: Path) -> None:
     with null_server() as address:
         plan = LoadPlan(address, "PlaceOrder", 100, 0.5, users=2, request=request)
         result = asyncio.run(run_load(carried.trial, plan))
-    assert (result.calls, result.failed) == (50, 0)
+    assert (result.calls, result.failed, result.unsent, result.held) == (50, 0, 0, 0)
 
 
 def test_a_target_that_refuses_cuts_the_trial_short(tmp_path: Path) -> None:
@@ -188,6 +188,28 @@ def test_a_killed_generator_says_its_last_words(tmp_path: Path) -> None:
             await running
         assert "Starting Locust" in str(told.value)
         assert "very-secret" not in str(told.value)
+
+    with null_server() as address:
+        asyncio.run(killed(address))
+    assert tagged(tmp_path.name) == []
+
+
+def test_a_worker_that_dies_fails_the_load(tmp_path: Path) -> None:
+    carried = Carried(tmp_path)
+
+    def running() -> bool:
+        return any('"running"' in file.read_text() for file in tmp_path.glob("load/*/status.json"))
+
+    async def killed(address: str) -> None:
+        plan = LoadPlan(address, "GetAccount", 10, 30, users=2, processes=2)
+        load = asyncio.create_task(run_load(carried.trial, plan, env={TAG: tmp_path.name}))
+        until_s = monotonic_s() + 30
+        while not running():
+            assert monotonic_s() < until_s
+            await asyncio.sleep(0.02)
+        os.kill(max(tagged(tmp_path.name)), signal.SIGKILL)
+        with pytest.raises(LoadError, match="went away in the middle of the load"):
+            await load
 
     with null_server() as address:
         asyncio.run(killed(address))
