@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from harness.evidence.evidence import Evidence
 from harness.record.folder import RunFolder
 from harness.report import numbers
+from harness.report.chart import Chart
+from harness.report.charts import charts
 from harness.report.logs import LogView, case_logs
 from harness.report.plot import Plot, plot
 from harness.report.timeline import Timeline, timeline
@@ -71,6 +73,7 @@ class CaseView:
     then: str
     criteria: tuple[CriterionView, ...]
     doubts: tuple[Doubt, ...]
+    charts: tuple[Chart, ...]
     timelines: tuple[Timeline, ...]
     logs: tuple[LogView, ...]
     """Of a case that did not pass."""
@@ -115,6 +118,7 @@ def case_view(folder: RunFolder, case: Case | None, verdict: CaseVerdict, trials
         then=printable(case.then) if case else "",
         criteria=tuple(_criterion(finding) for finding in verdict.findings),
         doubts=tuple(Doubt(printable(d.name), printable(d.says), printable(d.hint), d.widens) for d in verdict.doubts),
+        charts=charts(case, verdict, evidences),
         timelines=tuple(strip for strip in strips if strip is not None),
         logs=logs,
         evidence=tuple(path.relative_to(folder.path).as_posix() for path in folder.evidence_paths(verdict.case)),

@@ -75,6 +75,11 @@ class Page:
     statuses: tuple[tuple[Badge, int], ...]
     """Each status that occurs, with the number of cases."""
 
+    @property
+    def has_charts(self) -> bool:
+        """Whether the chart library has anything to draw."""
+        return any(case.charts for _, cases in self.cases for case in cases)
+
 
 def page(
     folder: RunFolder,
