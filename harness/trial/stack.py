@@ -71,11 +71,13 @@ class StackClient:
 class Stack:
     """The three services. `start` brings a client up; everything is taken down with the stage."""
 
-    def __init__(self, stage: Stage, venue: VenueControl, connector: Connector) -> None:
+    def __init__(self, stage: Stage, venue: VenueControl, connector: Connector, venue_path: Path | None = None) -> None:
         self.stage = stage
         self.trial = stage.trial
         self.venue = venue
         self.connector = connector
+        self.venue_path = venue_path
+        """The way from the connector to the venue, where one was asked for."""
         self.connector_log = ServiceLog(connector.service, stage.profile.connector.log)
         self.clients: dict[str, StackClient] = {}
         self.lost_ns = 0
@@ -191,6 +193,12 @@ class Stack:
             raise TargetError(f"profile {self.stage.profile.name}: live_server has no `pushes`: say what it sends")
         async with Browser(client.service.port_address(pushes.port), pushes, self.trial.record, name) as browser:
             yield browser
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Every path to and from the connector."""
+        to_venue = () if self.venue_path is None else (self.venue_path,)
+        return (*(client.path for client in self.clients.values()), *to_venue)
 
     # -- trading ------------------------------------------------------------------------------------
 

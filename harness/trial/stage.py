@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from harness.client.follower import Follower
 from harness.evidence.clock import monotonic_s
+from harness.spec.case import Case, Criterion
 from harness.target.launcher import Credentials, Launcher, Venue
 from harness.target.profile import Profile
 from harness.target.service import Service
@@ -50,6 +51,8 @@ class Stage:
         self.seed = seed
         self.labels = labels
         """Environment that marks every process of this run."""
+        self.case: Case | None = None
+        """What is carried out, where that is known."""
         self.sampler = Sampler(trial.record)
         self._open = AsyncExitStack()
         self._starting = asyncio.Lock()
@@ -92,6 +95,13 @@ class Stage:
                 await nudge_streams(control, ("account", "prices"))
         return self._controls[name]
 
+    def criterion(self, name: str) -> Criterion:
+        """What the case says under this id: a search may look there where to go. LookupError when it says nothing."""
+        for one in self.case.criteria if self.case is not None else ():
+            if one.id == name:
+                return one
+        raise LookupError(f"the case has no criterion {name!r}: name one that its file under specs/ has")
+
     def venue_address(self, exchange: str) -> str:
         """host:port of a venue that runs, for a native client: as near to it as the connector is."""
         return self._running[exchange].service.direct_address
@@ -102,15 +112,20 @@ class Stage:
         *,
         credentials: Credentials | None = None,
         over: str = "",
+        through: Path | None = None,
         wait: bool = True,
         probed: bool = True,
         environment: Mapping[str, str] | None = None,
     ) -> Connector:
-        """A connector for `exchange`, SERVING unless `wait` is false. `over`: name of the venue, its own by default."""
+        """A connector for `exchange`, SERVING unless `wait` is false. `over`: name of the venue, its own by default.
+
+        `through`: the path on which it reaches the venue, see `venue_path`.
+        """
         running = self._running.get(over or exchange)
+        base_url = running.base_url if running else ""
         service = await self.launcher.start_connector(
             exchange,
-            running.base_url if running else "",
+            f"http://{through.address}" if through else base_url,
             credentials or credentials_of(self.seed, exchange),
             wait=wait,
             environment=environment or {},
@@ -119,20 +134,28 @@ class Stage:
             self.probe(service)
         return Connector(service, self, exchange)
 
-    async def stack(self, exchange: str = "", *clients: str, wait: bool = True) -> Stack:
+    async def stack(self, exchange: str = "", *clients: str, wait: bool = True, venue_path: bool = False) -> Stack:
         """Venue and connector, then these clients of it, each when the connector is SERVING; see `Stack.start`.
 
         `exchange` "": the profile's. With no client named none is started: `Stack.start` does that. `wait` False leaves
-        waiting for the connector to `Stack.come_up`.
+        waiting for the connector to `Stack.come_up`. `venue_path`: put a path between connector and venue too.
         """
         from harness.trial.stack import Stack
 
         exchange = exchange or self.profile.venue.exchange
         venue = await self.venue(exchange)
-        stack = Stack(self, venue, await self.connector(exchange, wait=wait))
+        through = await self.venue_path(exchange) if venue_path else None
+        stack = Stack(self, venue, await self.connector(exchange, wait=wait, through=through), through)
         if clients:
             await stack.start(*clients)
         return stack
+
+    async def venue_path(self, exchange: str) -> Path:
+        """A TCP proxy in front of the venue, on which a connector's connections to it can be faulted."""
+        await self.venue(exchange)
+        path = Path(self._running[exchange].address, "connector to venue", host=await self.launcher.reach())
+        await self.enter(path)
+        return path
 
     async def enter(self, context: AbstractAsyncContextManager[object]) -> None:
         """Enter a context that is left when the stage closes, before what was there earlier."""

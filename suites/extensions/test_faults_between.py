@@ -15,9 +15,9 @@ QUICK_LIMIT_S = 60.0
 
 
 @case("x.partition")
-async def test_connector_partitioned_for_20_s(trial: Trial, stack: Stack) -> None:
-    paths = [client.path for client in stack.clients.values()]
-    await endure(trial, stack, isolate(trial, stack.connector.service, paths=paths), 20)
+async def test_connector_partitioned_for_20_s(trial: Trial, stage: Stage) -> None:
+    stack = await stage.stack("", *CLIENTS, venue_path=True)
+    await endure(trial, stack, isolate(trial, stack.connector.service, paths=stack.paths), 20)
 
 
 @case("x.latency")

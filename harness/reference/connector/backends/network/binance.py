@@ -190,6 +190,8 @@ class Binance(Usual):
     def renew(self, native: Native) -> None:
         """A listen key that died with the venue gives a socket that is open and silent for ever: ask for one anew."""
         native.options["linear"] = {}
+        # ccxt lets everybody wait for whoever asks for the key; one that was given up never tells them.
+        native.clients.pop("authenticationFlights", None)
 
     def read(self, client: Native, frame: Raw, symbols: Symbols, into: Readings) -> bool:
         """By event name; replies to requests are noted and left to ccxt."""

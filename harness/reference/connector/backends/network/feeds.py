@@ -163,10 +163,16 @@ class Feeds:
             await _ended(held.task)
             self._endpoints.linger(private=topic == _PRIVATE)
             if isinstance(error, TimeoutError):
+                await self._abandon(private=topic == _PRIVATE)
                 error = unavailable(f"the venue did not confirm the subscription within {OPEN_LIMIT_S:g} s")
             if isinstance(error, Refusal) and error.code is grpc.StatusCode.UNAVAILABLE:
                 self._endpoints.broke(private=topic == _PRIVATE)
             raise error from None
+
+    async def _abandon(self, *, private: bool) -> None:
+        """No answer: a socket that serves nobody else is given up, it may be one that a partition has left dead."""
+        if private or not any(topic != _PRIVATE and held.live.done() for topic, held in self._held.items()):
+            await self._endpoints.close_sockets(private=private)
 
     async def _watch(self, held: _Held) -> None:
         try:
