@@ -15,6 +15,8 @@ import pytest
 from harness.evidence.recorder import RecorderError
 from harness.record.errors import RecordError
 from harness.session import CaseMissed, HarnessBroken, NfrSession, Options
+from harness.soak.outlook import projection
+from harness.soak.plan import DAY_S, seconds_of
 from harness.spec.case import Case
 from harness.spec.loader import SpecError
 from harness.target.errors import TargetError
@@ -73,6 +75,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--reports", default=str(ROOT / "reports"), metavar="DIR", help="where runs are written")
     group.addoption("--seed", type=int, default=1, metavar="N", help="seed of venues and loads (1)")
+    group.addoption(
+        "--soak-duration", metavar="TIME",
+        help="steady time of the soak, for example 24h, 10m or 3m; a shorter one than 24h gives a projection, never a "
+        "pass; without it the soak is skipped",
+    )  # fmt: skip
     group.addoption("--specs", default=str(ROOT / "specs"), metavar="DIR", help="the cases' YAML files")
 
 
@@ -125,11 +132,23 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(known.group.value)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A soak is carried out only by those who say how long it may last."""
+    if config.getoption("--soak-duration"):
+        return
+    reason = "the soak takes 24 h: give it a time with --soak-duration 24h (3m: a projection), or run nfr soak"
+    for item in items:
+        if item.get_closest_marker("soak") is not None:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse before running: what could not be judged, and a target that cannot be had."""
     nfr = session.config.stash[_SESSION]
-    selected = [bound.case_id for item in session.items if (bound := _bound(item))]
+    selected = [
+        bound.case_id for item in session.items if (bound := _bound(item)) and not item.get_closest_marker("skip")
+    ]
     if not selected:
         return
     refusals = nfr.refusals(selected)
@@ -165,6 +184,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         nfr.judge(known)
     except CaseMissed as told:
         missed = str(told)
+        if projection := _projection(pyfuncitem, nfr):
+            pytest.skip(projection)
     except (HarnessBroken, RecordError, RecorderError) as told:
         broken = str(told)
     if broken:
@@ -191,6 +212,16 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """The verdicts by group against acceptance.yaml, and where the report is."""
     for line in config.stash[_SESSION].summary(terminalreporter._tw.fullwidth, terminalreporter._tw._file):
         terminalreporter.write_line(line)
+
+
+def _projection(item: pytest.Function, nfr: NfrSession) -> str:
+    """Why a soak that was asked to be shorter than its case is neither passed nor failed; empty when it failed."""
+    bound = _bound(item)
+    duration = item.config.getoption("--soak-duration")
+    if bound is None or item.get_closest_marker("soak") is None or seconds_of(duration) >= DAY_S:
+        return ""
+    verdict = nfr.verdicts[bound.case_id]
+    return projection(verdict, duration)
 
 
 def _bound(item: pytest.Item) -> BoundCase | None:

@@ -161,7 +161,7 @@ class Subscription:
 
     def mark_live(self) -> None:
         """Record stream.live: from now on, this subscription is owed every update."""
-        self._mark("stream.live")
+        self._mark("stream.live", **({"keys": ",".join(self.keys)} if self.keys else {}))
 
     async def wait_received(self, n: int, limit_s: float) -> bool:
         """Whether the subscription has received `n` messages in all before `limit_s` is over."""

@@ -18,6 +18,9 @@ from harness.target.profile_shape import Pushes
 
 CONNECT_LIMIT_S = 10.0
 CLOSE_LIMIT_S = 2.0
+KEPT = 40_000
+"""Of so many keys and ids the last word is kept, the oldest forgotten beyond that."""
+MOST_UNREAD = 1_000
 
 
 class PushedStream:
@@ -43,7 +46,8 @@ class PushedStream:
 
     def mark_live(self) -> None:
         """From now on the page is owed every update."""
-        self._browser.mark("stream.live", stream=self.stream, subscription="1")
+        asked = {"keys": ",".join(self.keys)} if self.keys else {}
+        self._browser.mark("stream.live", stream=self.stream, subscription="1", **asked)
 
 
 class Browser:
@@ -132,9 +136,11 @@ class Browser:
         for ids in shown:
             for one in ids:
                 self.ids.setdefault(one, set()).update(ids)
+        _bound(self.ids)
         self.kinds[kind] = self.kinds.get(kind, 0) + 1
         for stream, key, value in updates:
             self.last[stream, key] = value
+            _bound(self.last)
             self._record(
                 Message(self.name, stream, key, value, serial=0, sent_ns=0, received_ns=received_ns, subscription=1)
             )
@@ -153,7 +159,13 @@ class Browser:
     def _unreadable(self, what: str) -> None:
         if not self.unread:
             self.mark("push.unreadable", what=what)
-        self.unread.append(what)
+        if len(self.unread) < MOST_UNREAD:
+            self.unread.append(what)
+
+
+def _bound(known: dict[Any, Any]) -> None:
+    while len(known) > KEPT:
+        del known[next(iter(known))]
 
 
 def _items(message: Any) -> list[object]:

@@ -52,12 +52,17 @@ class Followable(Protocol):
         ...
 
 
+KEPT = 20_000
+"""Of so many deliveries it is remembered that they came: more than are ever waited for, however long a trial lasts."""
+
+
 @dataclass(eq=False)
 class Followed:
     """A subscription and what it has delivered so far, by key and value."""
 
     subscription: Followable
-    seen: set[tuple[str, str]] = field(default_factory=set)
+    seen: dict[tuple[str, str], None] = field(default_factory=dict)
+    """Key and value of the last KEPT deliveries, the oldest first."""
     live_serial: int = 0
     """Updates after this one are owed."""
     first_received_ns: int = 0
@@ -68,13 +73,17 @@ class Followed:
 
     def heard(self, message: Message) -> None:
         """A message of the subscription."""
-        self.seen.add((message.key, message.value))
+        what = (message.key, message.value)
+        self.seen.pop(what, None)
+        self.seen[what] = None
+        if len(self.seen) > KEPT:
+            del self.seen[next(iter(self.seen))]
         self.first_received_ns = self.first_received_ns or message.received_ns
         self.last_received_ns = message.received_ns
 
     def has(self, update: Update) -> bool:
         """Whether this update arrived, in any of its spellings."""
-        return update.stream == self.subscription.stream and not self.seen.isdisjoint(update.spellings)
+        return update.stream == self.subscription.stream and any(spelled in self.seen for spelled in update.spellings)
 
     def has_all(self, wanted: Iterable[Update]) -> bool:
         """Whether each of the updates that are owed to this subscription arrived."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -11,6 +11,8 @@ from harness.venue.control import LedgerRow, VenueControl
 
 RECENT_UPDATES = 10_000
 """Enough to look back over what a waiting client may just have been sent."""
+RECENT_KEYS = 5_000
+"""Of so many symbols and orders the last update is kept: orders come and go for as long as a trial lasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,9 @@ class LedgerTail:
         self._since = since
         self._turn = asyncio.Lock()
         self.recent: deque[Update] = deque(maxlen=RECENT_UPDATES)
-        self._last: dict[tuple[str, frozenset[str]], Update] = {}
+        self.end = (since, 0)
+        """Serial and time (Unix ns) of the last row taken in."""
+        self._last: OrderedDict[tuple[str, frozenset[str]], Update] = OrderedDict()
 
     async def pull(self, record: Callable[[LedgerRow], None]) -> None:
         """Take in what is new, handing each row to `record`."""
@@ -53,13 +57,20 @@ class LedgerTail:
                     record(row)
                 for update in updates(page):
                     self.recent.append(update)
-                    self._last[update.stream, update.keys] = update
+                    self._keep_last(update)
                 self._since = page[-1].serial
+                self.end = (page[-1].serial, page[-1].sent_ns)
+
+    def _keep_last(self, update: Update) -> None:
+        self._last[update.stream, update.keys] = update
+        self._last.move_to_end((update.stream, update.keys))
+        if len(self._last) > RECENT_KEYS:
+            self._last.popitem(last=False)
 
     def since(self, serial: int) -> list[Update]:
         """The updates after `serial`, as far back as they are kept."""
         return [update for update in self.recent if update.serial > serial]
 
     def last(self) -> list[Update]:
-        """For each symbol, order or account the update that came last."""
+        """For each symbol, order or account (the last RECENT_KEYS that moved) the update that came last."""
         return list(self._last.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from harness.trial.stack import Stack, StackClient
 
 OPEN = ("NEW", "PARTIALLY_FILLED")
+KEPT_ORDERS = 20_000
+"""Of so many orders a client's knowledge is kept; beyond that those that are over are forgotten, oldest first."""
 DECISION_TO_VENUE = "DecisionToVenue"
 NO_ID = {"", "0"}
 """The contract's number for an order id that is not known yet."""
@@ -43,14 +45,14 @@ class Told:
     def __init__(self, record: Callable[[Record], None]) -> None:
         self._record = record
         self.state: dict[str, str] = {}
-        self.placed: list[Placed] = []
+        self.placed: deque[Placed] = deque(maxlen=KEPT_ORDERS)
         self.connected = 0
         """Connections on which the connector has answered it."""
 
     def record(self, record: Record) -> None:
         """Sink of the client's tap: takes note and passes on."""
         if isinstance(record, Message) and record.stream == "orders":
-            self.state[record.key] = record.value
+            self._know(record.key, record.value)
         elif isinstance(record, Mark) and record.name == "client.connected":
             self.connected += 1
         self._record(record)
@@ -74,9 +76,21 @@ class Told:
     def _told(self, orders: Iterable[resources_pb2.Order]) -> None:
         for order in orders:
             status = types_pb2.OrderStatus.Name(order.status).removeprefix("ORDER_STATUS_")
-            self.state[order.client_order_id or str(order.order_id)] = (
-                f"{status}:{plain(order.executed_qty.value or '0')}"
+            self._know(
+                order.client_order_id or str(order.order_id), f"{status}:{plain(order.executed_qty.value or '0')}"
             )
+
+    def _know(self, key: str, value: str) -> None:
+        self.state[key] = value
+        if len(self.state) > KEPT_ORDERS:
+            forget_done(self.state)
+
+
+def forget_done(state: dict[str, str]) -> None:
+    """Of the older half of these orders those that are over: key -> STATUS:EXECUTED."""
+    for key in list(state)[: KEPT_ORDERS // 2]:
+        if state[key].split(":")[0] not in OPEN:
+            del state[key]
 
 
 def said(order: OrderState) -> str:

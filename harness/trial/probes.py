@@ -16,6 +16,8 @@ PERIOD_S = 0.2
 LAG_PERIOD_S = 0.02
 NOTABLE_LAG_S = 0.005
 CLOCK_STEP_S = 0.05
+KEPT_READINGS = 10_000
+"""Of each probe, for waiting on: half of them are forgotten when there are more."""
 
 
 class Inspectable(Protocol):
@@ -41,6 +43,8 @@ class Sampler:
         self._sources: list[Source] = []
         self._tasks: list[asyncio.Task[None]] = []
         self.latest: dict[str, list[float]] = {}
+        self.period_s = PERIOD_S
+        """Between two rounds; a long run looks less often."""
 
     async def __aenter__(self) -> Self:
         self._tasks = [
@@ -73,13 +77,16 @@ class Sampler:
                 readings = await source()
             for reading in readings:
                 self._record(reading)
-                self.latest.setdefault(reading.probe, []).append(reading.value)
+                kept = self.latest.setdefault(reading.probe, [])
+                kept.append(reading.value)
+                if len(kept) > KEPT_READINGS:
+                    del kept[: KEPT_READINGS // 2]
 
     async def _sample(self) -> None:
         due_s = monotonic_s()
         while True:
             await self.sample()
-            due_s = max(due_s + PERIOD_S, monotonic_s())
+            due_s = max(due_s + self.period_s, monotonic_s())
             await asyncio.sleep(due_s - monotonic_s())
 
     async def _watch_self(self) -> None:

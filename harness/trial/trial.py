@@ -44,6 +44,8 @@ class Trial:
         self.folder = folder
         """Where the evidence lies; clients in processes of their own write below it, see `part`."""
         self.venue: VenueControl | None = None
+        self.serial_base = 0
+        """Added to the venue's serials: a recording that is taken up again over a new venue counts on."""
         self._tail: LedgerTail | None = None
         self._is_evidence = True
         self._followed: dict[tuple[str, str], Followed] = {}
@@ -76,6 +78,16 @@ class Trial:
         self._append(record)
         if isinstance(record, Message):
             self.heard(record)
+
+    def overhear(self, listener: Callable[[Record], None]) -> None:
+        """Tell `listener` of every record from now on; it must be quick, and nothing that it raises is caught."""
+        append = self._append
+
+        def told(record: Record) -> None:
+            append(record)
+            listener(record)
+
+        self._append = told
 
     def heard(self, message: Message) -> None:
         """A delivery that follow, resume and catch_up wait for; recorded or not."""
@@ -170,12 +182,20 @@ class Trial:
     async def _venue_serial(self) -> int:
         return await self.venue.serial() if self.venue is not None else 0
 
+    async def take_in_ledger(self) -> tuple[int, int]:
+        """What the venue has sent so far becomes evidence now, not only at the end; the last serial, with the base,
+        and its time (Unix ns), 0 when there is none."""
+        await self._pull()
+        serial, sent_ns = self._tail.end if self._tail is not None else (0, 0)
+        return self.serial_base + serial, sent_ns
+
     async def _pull(self) -> None:
         if self._tail is not None:
             await self._tail.pull(self._note if self._is_evidence else lambda row: None)
 
     def _note(self, row: LedgerRow) -> None:
-        self._append(Message(VENUE, row.stream, row.key, row.value, row.serial, row.sent_ns, row.sent_ns))
+        serial = self.serial_base + row.serial
+        self._append(Message(VENUE, row.stream, row.key, row.value, serial, row.sent_ns, row.sent_ns))
 
     # -- pacing and waiting ---------------------------------------------------------------------
 

@@ -56,7 +56,8 @@ class TappedStream:
 
     def mark_live(self) -> None:
         """Record stream.live: from now on, the latest subscription is owed every update."""
-        self.mark("stream.live", self.subscription, now_ns())
+        asked = {"keys": ",".join(self.keys)} if self.keys else {}
+        self.mark("stream.live", self.subscription, now_ns(), **asked)
 
     def opened(self, t_ns: int) -> int:
         """The client has opened the stream once more; returns the number of this subscription."""

@@ -1,0 +1,244 @@
+"""`nfr soak`: the 24 h case as a command: start it, take it up again after a crash, or see how one stands."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+
+import click
+
+from harness.evidence.clock import NS_PER_S, now_ns
+from harness.record.errors import RecordError
+from harness.record.folder import RunFolder
+from harness.record.host import git_state, this_host
+from harness.record.run import RunInfo
+from harness.record.store import RunStore
+from harness.report.report import write_report
+from harness.report.terminal import speaks_unicode, summary_lines
+from harness.session import judge_recorded
+from harness.soak.checkpoint import Checkpoint, CheckpointError
+from harness.soak.course import Life
+from harness.soak.life import Setting, SoakBroken, live
+from harness.soak.outlook import lost_for_good
+from harness.soak.plan import SoakPlan, clock, seconds_of
+from harness.soak.schedule import Happening, ScheduleError, read_schedule
+from harness.spec.case import Case
+from harness.spec.loader import load_acceptance, load_cases
+from harness.target.choice import choose_launcher
+from harness.target.errors import TargetError
+from harness.target.leftovers import sweep
+from harness.target.profile import load_profile
+from harness.verdict.acceptance import assess
+from harness.verdict.verdict import CaseVerdict, Status
+
+MET, NOT_MET, BROKEN = 0, 1, 3
+ROOT = Path(__file__).resolve().parents[2]
+CASE = "6.1.1"
+OVER = ("ended", "failed")
+BYTES_PER_UPDATE = 60.0
+"""Of evidence, for one price update with its deliveries, as seen in recorded runs; checked by a test."""
+
+
+@click.command()
+@click.option("--duration", default="24h", show_default=True, help="Steady time, for example 24h, 10m or 1h30m.")
+@click.option("--resume", "resumed", metavar="RUN", help="Take up a soak that was stopped or whose runner died.")
+@click.option("--status", "shown", metavar="RUN", help="How a soak stands (`latest`: the last run), and nothing else.")
+@click.option("--faults", type=click.Path(path_type=Path), help="YAML file: what is to happen meanwhile, and when.")
+@click.option("--no-early-stop", is_flag=True, help="Go on even when a required criterion can no longer pass.")
+@click.option("--target", default="reference", show_default=True, help="Profile of the target, by name or file.")
+@click.option("--launcher", default="auto", show_default=True, type=click.Choice(("auto", "container", "process")))
+@click.option("--reports", type=click.Path(path_type=Path), default=ROOT / "reports", help="Where runs are written.")
+@click.option("--specs", type=click.Path(path_type=Path), default=ROOT / "specs", help="The cases' YAML files.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of venue and load.")
+@click.option("--json", "as_json", is_flag=True, help="With --status: machine-readable.")
+def soak(
+    duration: str, resumed: str | None, shown: str | None, faults: Path | None, no_early_stop: bool, target: str,
+    launcher: str, reports: Path, specs: Path, seed: int, as_json: bool,
+) -> None:  # fmt: skip
+    """Case 6.1.1: the whole stack trades for a day under load and updates, and everything is watched.
+
+    SIGTERM and Ctrl-C stop it cleanly; everything recorded is kept and judged, and --resume takes it up again. A run
+    that is shorter than 24 h gives a projection, never a pass.
+
+    Exit codes: 0 the case passed, 1 it did not, 2 usage, 3 the harness itself failed.
+    """
+    store = RunStore(reports)
+    try:
+        if shown is not None:
+            sys.exit(_status(store.open(shown), as_json))
+        case = next(one for one in load_cases(specs) if one.id == CASE)
+        happening = read_schedule(faults) if faults else ()
+        if resumed is not None:
+            folder = store.open(resumed)
+            previous: Checkpoint | None = _resumable(folder)
+            assert previous is not None
+            plan = SoakPlan.lasting(previous.duration_s)
+            target, seed = folder.info.target, folder.info.seed
+        else:
+            folder, previous, plan = None, None, SoakPlan.lasting(seconds_of(duration))
+        setting = _setting(store, folder, case, target, launcher, seed)
+    except (ValueError, CheckpointError, ScheduleError, TargetError) as refused:
+        raise click.UsageError(str(refused)) from None
+    sys.exit(_run(setting, case, plan, previous, happening, specs, early=not (no_early_stop or happening)))
+
+
+def _setting(store: RunStore, folder: RunFolder | None, case: Case, target: str, launcher: str, seed: int) -> Setting:
+    profile = load_profile(target)
+    for left in sweep():
+        click.echo(f"nfr: left over by an earlier run and removed: {left}")
+    launchers = choose_launcher(profile, launcher)
+    if folder is None:
+        info = RunInfo(
+            id="", started_ns=now_ns(), ended_ns=None, harness=git_state(ROOT), target=target,
+            target_version=launchers.target_version, launcher=launchers.name, seed=seed, host=this_host(),
+            command=("nfr", *sys.argv[1:]), selected=(case.id,),
+        )  # fmt: skip
+        folder = store.create(info)
+    else:
+        folder.save_info(replace(folder.info, state="running", ended_ns=None))
+    return Setting(folder, profile, launchers, seed, case.id)
+
+
+def _resumable(folder: RunFolder) -> Checkpoint:
+    """Raises CheckpointError."""
+    previous = Checkpoint.read(folder.path)
+    if previous.state in OVER:
+        raise CheckpointError(f"the soak {folder.info.id} is over ({previous.state}): start a new one")
+    if _runs(previous.runner_pid):
+        raise CheckpointError(f"the soak {folder.info.id} is running (process {previous.runner_pid}): stop it first")
+    return previous
+
+
+def _run(
+    setting: Setting, case: Case, plan: SoakPlan, previous: Checkpoint | None, faults: tuple[Happening, ...],
+    specs: Path, *, early: bool,
+) -> int:  # fmt: skip
+    folder = setting.folder
+    for line in _announced(setting, plan, previous):
+        click.echo(line)
+    first = Checkpoint(state="warm-up", life=1, runner_pid=os.getpid(), t_ns=now_ns(), duration_s=plan.duration_s)
+    if previous is not None:
+        first = replace(
+            first, life=previous.life + 1, steady_s=previous.steady_s, serial_base=previous.next_serial_base,
+            serial=previous.next_serial_base, calls=previous.calls, failed=previous.failed,
+        )  # fmt: skip
+    try:
+        with asyncio.Runner() as runner:
+            last = runner.run(_lived(setting, case, plan, previous, first, faults, early=early))
+    except SoakBroken as broken:
+        click.echo(f"nfr: {broken}", err=True)
+        _finish(folder, "crashed", str(broken))
+        return BROKEN
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        click.echo("nfr: interrupted twice: stopped at once; --resume takes it up", err=True)
+        _finish(folder, "interrupted", "interrupted")
+        return BROKEN
+    _finish(folder, "interrupted" if last.state == "stopped" else "finished", _label(plan, last))
+    verdict = _judged(setting, case, specs)
+    return MET if verdict.status is Status.PASS else NOT_MET
+
+
+async def _lived(
+    setting: Setting, case: Case, plan: SoakPlan, previous: Checkpoint | None, first: Checkpoint,
+    faults: tuple[Happening, ...], *, early: bool,
+) -> Checkpoint:  # fmt: skip
+    stop, mine, loop = asyncio.Event(), asyncio.current_task(), asyncio.get_running_loop()
+
+    def told_to_stop() -> None:
+        if stop.is_set() and mine is not None:
+            mine.cancel()
+        click.echo("nfr: stopping; once more stops at once")
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told_to_stop)
+    life = Life(
+        first=first, stop=stop, tell=lambda line: click.echo(line), faults=faults,
+        keep=lambda checkpoint: checkpoint.write(setting.folder.path),
+        outlook=partial(lost_for_good, case) if early else None,
+    )  # fmt: skip
+    return await live(setting, plan, life, previous)
+
+
+def _announced(setting: Setting, plan: SoakPlan, previous: Checkpoint | None) -> list[str]:
+    left_s = plan.duration_s - (previous.steady_s if previous else 0.0)
+    expected = plan.updates_per_s * left_s * BYTES_PER_UPDATE / 1e6
+    lines = [
+        f"nfr: soak {setting.folder.info.id}, target {setting.profile.name}, {setting.launchers.reason}",
+        f"nfr: {clock(left_s)} after a warm-up of {clock(plan.warm_up_s)}; about {expected:.0f} MB of evidence",
+        f"nfr: recording to {setting.folder.path}",
+    ]
+    if previous is not None:
+        lines.append(f"nfr: taken up at {clock(previous.steady_s)}, life {previous.life + 1}")
+    if plan.projects:
+        lines.append("nfr: shorter than 24 h: this gives a projection, never a pass")
+    return lines
+
+
+def _label(plan: SoakPlan, last: Checkpoint) -> str:
+    lives = f", in {last.life} lives of the runner" if last.life > 1 else ""
+    if plan.projects or last.steady_s < plan.duration_s:
+        return f"a projection from {clock(last.steady_s)} of steady time{lives}, no verdict on 24 h"
+    return f"{clock(last.steady_s)} of steady time{lives}"
+
+
+def _finish(folder: RunFolder, state: str, note: str) -> None:
+    try:
+        folder.finish("finished" if state == "finished" else "crashed" if state == "crashed" else "interrupted", note)
+    except RecordError as error:  # on a full disk the evidence is what counts
+        click.echo(f"nfr: {error}", err=True)
+
+
+def _judged(setting: Setting, case: Case, specs: Path) -> CaseVerdict:
+    folder = setting.folder
+    verdict = judge_recorded(folder, case, setting.profile)
+    known, verdicts = load_cases(specs), folder.verdicts()
+    standing = assess(known, verdicts, load_acceptance(specs / "acceptance.yaml"))
+    write_report(folder, known, verdicts, standing)
+    for finding in verdict.findings:
+        reason = f": {finding.reason}" if finding.reason else ""
+        click.echo(f"  [{finding.status.value}] {finding.criterion} ({finding.level}): {finding.says}{reason}")
+    for line in summary_lines(standing, verdicts, known, 100, folder.report_path, unicode=speaks_unicode(sys.stdout)):
+        click.echo(line)
+    click.echo(f"nfr: {CASE} {verdict.status.value}; {folder.info.note}")
+    return verdict
+
+
+def _status(folder: RunFolder, as_json: bool) -> int:
+    now = Checkpoint.read(folder.path)
+    alive = _runs(now.runner_pid) and now.state not in (*OVER, "stopped")
+    age_s = (now_ns() - now.t_ns) / NS_PER_S
+    if as_json:
+        shown = {"schema": "nfr.soak-status", "version": 1, "run": folder.info.id, "runs": alive, "age_s": age_s}
+        click.echo(json.dumps({**shown, "checkpoint": asdict(now)}, indent=2))
+        return MET
+    how = "running" if alive else now.state if now.state in (*OVER, "stopped") else "its runner is gone: --resume it"
+    told = now.progress
+    click.echo(f"soak {folder.info.id}: {how}; {now.state}, life {now.life}, last checkpoint {age_s:.0f} s ago")
+    click.echo(f"  {clock(now.steady_s)} of {clock(now.duration_s)} steady, {told.updates} updates in this life")
+    click.echo(f"  memory {told.rss_bytes / (1 << 20):.1f} MiB ({told.rss_grown_bytes / (1 << 20):+.2f})")
+    click.echo(f"  runtime units {told.runtime_units:g} ({told.runtime_units_off:+g})")
+    click.echo(f"  calls {now.calls}, failed {now.failed}; p50 {told.p50_ms:.1f} ms, p99 {told.p99_ms:.1f} ms")
+    click.echo(
+        f"  serving {now.serving} of {now.looks} looks; so far: {'; '.join(told.lost_for_good) or 'nothing lost'}"
+    )
+    return MET
+
+
+def _runs(pid: int) -> bool:
+    """Whether the runner of that number lives, and is one."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return pid != os.getpid() and b"soak" in command
+
+
+if __name__ == "__main__":
+    soak(prog_name="nfr soak")

@@ -1,0 +1,263 @@
+"""Course: what goes on in one life of a soak: the stack trades under load and updates, everything is watched."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+from harness.client.remote import RemoteExchange
+from harness.evidence.clock import NS_PER_S, monotonic_s, now_ns
+from harness.evidence.records import Mark
+from harness.soak.checkpoint import Checkpoint
+from harness.soak.footprint import Footprint
+from harness.soak.health import Uptime
+from harness.soak.outlook import Outlook, Standing, uptime_fact
+from harness.soak.plan import SoakPlan, clock
+from harness.soak.schedule import Happening, happenings
+from harness.soak.watch import STEADY, Watch, seconds_between
+from harness.trial.connector import subscribe
+from harness.trial.followed import Followable
+from harness.trial.load.plan import LoadPlan
+from harness.trial.load.run import LoadError, run_load
+from harness.trial.stack import Stack
+from harness.trial.trial import CutShort, Trial
+
+log = logging.getLogger("harness.soak")
+
+WATCHER = "watcher"
+FED = ("ETHUSDT", "SOLUSDT")
+"""The symbols of the updates; that of the trading is moved by the trading itself."""
+PAST_NS = 10 * NS_PER_S
+"""What was sent so long ago has arrived or is lost."""
+RESUME_LIMIT_S = 120.0
+FAILED_LOADS = 3
+LOAD_PAUSE_S = 2.0
+QUIET_LIMIT_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """Where this life of the runner begins. `stop`: set from outside to end it cleanly; `tell`: a line of progress;
+    `keep`: takes a checkpoint to disk; `outlook`: None where a run goes on although it cannot pass any more."""
+
+    first: Checkpoint
+    stop: asyncio.Event
+    tell: Callable[[str], None]
+    keep: Callable[[Checkpoint], None]
+    outlook: Outlook | None
+    faults: tuple[Happening, ...] = ()
+
+    @classmethod
+    def only(cls, plan: SoakPlan, outlook: Outlook | None) -> Life:
+        """The first and only one, of a run that somebody else keeps and nobody takes up."""
+        first = Checkpoint("warm-up", 1, os.getpid(), now_ns(), plan.duration_s)
+        return cls(first, asyncio.Event(), log.info, lambda checkpoint: None, outlook)
+
+
+class Course:
+    """`await Course(trial, stack, plan, life).run()` goes from warm-up to the end of the steady time."""
+
+    def __init__(self, trial: Trial, stack: Stack, plan: SoakPlan, life: Life) -> None:
+        self._trial = trial
+        self._stack = stack
+        self._plan = plan
+        self._life = life
+        self._watch = Watch()
+        self._uptime = Uptime(stack, trial)
+        self._lost: tuple[str, ...] = ()
+        self._begin_ns = 0
+        self._state = "warm-up"
+        self._ledger = (life.first.serial_base, 0)
+        self._followed: list[Followable] = []
+
+    @property
+    def steady_s(self) -> float:
+        """Steady time of all lives so far."""
+        mine = seconds_between(self._begin_ns, now_ns()) if self._begin_ns else 0.0
+        return self._life.first.steady_s + mine
+
+    async def run(self) -> Checkpoint:
+        """Everything; returns the last checkpoint, whose state says how it ended. Raises what a trial's body raises."""
+        trial, plan = self._trial, self._plan
+        trial.serial_base = self._life.first.serial_base
+        trial.overhear(self._watch.hear)
+        pid = (await self._stack.venue.identity()).pid
+        sampler = self._stack.stage.sampler
+        sampler.period_s = plan.sample_s
+        sampler.add(Footprint(lambda: pid).read)
+        async with self._everything(), asyncio.TaskGroup() as tasks:
+            beside = [tasks.create_task(self._load()), tasks.create_task(self._keep_looking())]
+            try:
+                await self._wait(plan.warm_up_s)
+                if not self._over():
+                    self._begin_steady()
+                    beside.append(tasks.create_task(self._uptime.watch()))
+                    beside.append(tasks.create_task(self._faults()))
+                    await self._wait(plan.duration_s - self._life.first.steady_s)
+            finally:
+                for task in beside:
+                    task.cancel()
+            return await self._end()
+
+    # -- what goes on -----------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _everything(self) -> AsyncIterator[None]:
+        """Watched streams, updates and trading, for the length of a block."""
+        stack, trial = self._stack, self._trial
+        async with stack.connector.client(WATCHER) as watcher, stack.browser() as browser:
+            self._followed = [
+                subscribe(watcher, "prices", FED), subscribe(watcher, "orders"),
+                stack.market_maker.stream("prices"), stack.market_maker.stream("orders"),
+                browser.stream("klines", "BTCUSDT"), browser.stream("orders"),
+            ]  # fmt: skip
+            await trial.follow(*self._followed)
+            await stack.venue.start_feed(FED, self._plan.updates_per_s)
+            try:
+                async with stack.trading():
+                    yield
+                await stack.venue.stop_feed()
+                await stack.quiet(QUIET_LIMIT_S)
+                await trial.settle()
+            finally:
+                await _leave(watcher)
+
+    async def _load(self) -> None:
+        """Locust, a part after another; a generator that fails again and again is the harness's own failure."""
+        plan, failures = self._plan, 0
+        while True:
+            load = LoadPlan(
+                self._stack.connector.direct_address, "GetAccount", plan.calls_per_s, plan.load_part_s, users=2,
+                client="load", window="",
+            )  # fmt: skip
+            try:
+                result = await run_load(self._trial, load, env=self._stack.stage.labels)
+            except CutShort as unreachable:
+                self._trial.mark("load.refused", reason=str(unreachable))
+                await asyncio.sleep(LOAD_PAUSE_S)
+            except LoadError as failed:
+                self._trial.mark("load.failed", why=str(failed))
+                failures += 1
+                if failures >= FAILED_LOADS:
+                    raise
+            else:
+                failures = 0
+                shutil.rmtree(result.folder, ignore_errors=True)  # it is in the trial's evidence now
+
+    async def _faults(self) -> None:
+        """The schedule's, one after another; then everybody has to hear again."""
+        for happening in happenings(self._life.faults, self._life.first.steady_s, self._plan.duration_s):
+            await asyncio.sleep(max(0.0, happening.at_s - self.steady_s))
+            async with happening.inflicted(self._trial, self._stack):
+                await asyncio.sleep(happening.for_s)
+            await self._trial.resume(*self._followed, limit_s=RESUME_LIMIT_S)
+
+    # -- watching -----------------------------------------------------------------------------------------
+
+    def _over(self) -> bool:
+        return self._life.stop.is_set() or bool(self._lost and self._life.outlook)
+
+    async def _wait(self, for_s: float) -> None:
+        """So long, or until it is over."""
+        end_s = monotonic_s() + for_s
+        while not self._over() and (left_s := end_s - monotonic_s()) > 0:
+            await asyncio.sleep(min(0.2, left_s))
+
+    def _begin_steady(self) -> None:
+        self._begin_ns = now_ns()
+        self._state = "steady"
+        self._watch.begin_steady(self._begin_ns)
+        self._trial.mark("baseline", t_ns=self._begin_ns)
+        self._trial.mark("window.begin", t_ns=self._begin_ns, window=STEADY)
+
+    async def _keep_looking(self) -> None:
+        """Ledger, dead services, checkpoint, outlook and a line for the terminal, each when it is due."""
+        plan = self._plan
+        kept_s = looked_s = told_s = monotonic_s()
+        self._keep()
+        while True:
+            await asyncio.sleep(min(1.0, plan.checkpoint_s, plan.look_s))
+            self._ledger = await self._trial.take_in_ledger()
+            died = await self._uptime.died()
+            now_s = monotonic_s()
+            if self._begin_ns and (died or now_s - looked_s >= plan.look_s):
+                looked_s = now_s
+                self._look(died)
+            if now_s - kept_s >= plan.checkpoint_s or died:
+                kept_s = now_s
+                self._keep()
+            if now_s - told_s >= plan.tell_s:
+                told_s = now_s
+                self._life.tell(self.line())
+
+    def _look(self, died: tuple[Mark, ...]) -> None:
+        """Whether the run can still pass."""
+        part = self._watch.next_slice(now_ns() - PAST_NS)
+        if self._life.outlook is None:
+            return
+        records = (*(part.records if part else ()), *died)
+        if died and part is None:
+            records = (Mark(self._begin_ns, "window.begin", {"window": STEADY}), *died)
+        elif died:
+            records = tuple(one for one in records if not (isinstance(one, Mark) and one.name == "window.end"))
+        share = max(self.steady_s / self._plan.duration_s, 1e-9)
+        calls_at_the_end = max(self._watch.calls, round(self._watch.calls / share))
+        least = 100.0 * self._watch.failed / calls_at_the_end if calls_at_the_end else None
+        found = self._life.outlook(records, Standing(self._uptime.best_percent, least))
+        self._lost = tuple(dict.fromkeys((*self._lost, *found)))
+
+    def line(self) -> str:
+        """One line of progress."""
+        told = self._watch.progress(self._lost)
+        mib = 1 << 20
+        verdict = "; ".join(told.lost_for_good) if told.lost_for_good else "nothing lost"
+        return (
+            f"soak {self._state} {clock(self.steady_s)} of {clock(self._plan.duration_s)}"
+            f" | memory {told.rss_bytes / mib:.1f} MiB ({told.rss_grown_bytes / mib:+.2f})"
+            f" | runtime units {told.runtime_units:g} ({told.runtime_units_off:+g})"
+            f" | errors {told.failed} of {told.calls} ({told.error_percent:.3g} %)"
+            f" | p50 {told.p50_ms:.1f} p99 {told.p99_ms:.1f} ms | updates {told.updates}"
+            f" | harness {told.harness_rss_bytes / mib:.0f} MiB {told.harness_cpu_percent:.0f} %"
+            f" | so far: {verdict}"
+        )
+
+    def _checkpoint(self) -> Checkpoint:
+        first, (serial, ledger_ns) = self._life.first, self._ledger
+        return Checkpoint(
+            state=self._state, life=first.life, runner_pid=first.runner_pid, t_ns=now_ns(),
+            duration_s=self._plan.duration_s, steady_s=self.steady_s, began_ns=self._begin_ns,
+            serial_base=first.serial_base, serial=serial, ledger_ns=ledger_ns, live=tuple(self._watch.live),
+            looks=self._uptime.looks, serving=self._uptime.serving,
+            calls=first.calls + self._watch.calls, failed=first.failed + self._watch.failed,
+            progress=self._watch.progress(self._lost),
+        )  # fmt: skip
+
+    def _keep(self) -> None:
+        self._life.keep(self._checkpoint())
+
+    async def _end(self) -> Checkpoint:
+        """The steady time is over; what is still under way arrives while `_everything` is left."""
+        if self._begin_ns:
+            self._trial.mark("window.end", window=STEADY)
+            self._trial.mark("soak.ended")
+            self._trial.record(uptime_fact(self._uptime.looks, self._uptime.serving, self._life.first.life))
+        last = self._checkpoint()
+        steady_s = last.steady_s
+        self._state = "ended"
+        if self._lost and self._life.outlook:
+            self._state = "failed"
+            self._trial.mark("soak.stopped_early", reason="; ".join(self._lost))
+        elif self._life.stop.is_set() and steady_s < self._plan.duration_s:
+            self._state = "stopped"
+            self._trial.mark("soak.stopped", reason="the runner was told to stop")
+        return replace(last, state=self._state)
+
+
+async def _leave(watcher: RemoteExchange) -> None:
+    """Before the stack goes down: its end is no loss of ours."""
+    await watcher.close()

@@ -1,0 +1,174 @@
+"""One life of a soak's runner: opens or takes up the recording, carries out the course, leaves it readable."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.client.errors import ConnectFailed
+from harness.evidence.clock import NS_PER_S, now_ns
+from harness.evidence.recorder import Recorder, RecorderError
+from harness.evidence.records import Mark, Record
+from harness.record.errors import RecordError
+from harness.record.folder import RunFolder
+from harness.soak.checkpoint import Checkpoint
+from harness.soak.course import Course, Life
+from harness.soak.outlook import uptime_fact
+from harness.soak.plan import SoakPlan
+from harness.soak.watch import STEADY
+from harness.target.errors import TargetError
+from harness.target.launcher import LauncherFactory
+from harness.target.owner import Tag
+from harness.target.profile import Profile
+from harness.trial.stack import CLIENTS
+from harness.trial.stage import Stage
+from harness.trial.trial import CutShort, Trial
+from harness.venue.control import ControlError
+
+UNWRITTEN_NS = 2 * NS_PER_S
+"""What was delivered so shortly before the runner died may not have reached the disk."""
+
+
+class SoakBroken(Exception):
+    """The harness itself cannot go on; one sentence. Everything recorded so far is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What runs where."""
+
+    folder: RunFolder
+    profile: Profile
+    launchers: LauncherFactory
+    seed: int
+    case_id: str
+
+    @property
+    def evidence_path(self) -> Path:
+        """One folder for all lives: each adds files of its own, and they are read as one timeline."""
+        return self.folder.evidence_path(self.case_id, 1)
+
+
+class _Sink:
+    """Where everybody records; a recording that fails ends the life once, instead of raising in every callback."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._task = asyncio.current_task()
+        self._loop = asyncio.get_running_loop()
+        self.failure: RecorderError | None = None
+        self.is_over = False
+
+    def __call__(self, record: Record) -> None:
+        if self.failure is not None:
+            return
+        if self.is_over and not (isinstance(record, Mark) and record.name.startswith("trial.")):
+            return
+        try:
+            self._recorder.append(record)
+        except RecorderError as failure:
+            self.failure = failure
+            if self._task is not None:
+                self._loop.call_soon_threadsafe(self._task.cancel)
+
+
+async def live(setting: Setting, plan: SoakPlan, life: Life, previous: Checkpoint | None) -> Checkpoint:
+    """Carry it out to its end; returns the last checkpoint, which is on disk. Raises SoakBroken.
+
+    `previous`: the last checkpoint of the life before, whose recording is taken up.
+    """
+    path = setting.evidence_path
+    shutil.rmtree(path / "load", ignore_errors=True)  # parts of a load whose runner was killed
+    kept = [life.first]
+    life = replace(life, keep=_noting(life.keep, kept))
+    try:
+        recorder = Recorder(
+            path, host=setting.folder.info.host.name, target=setting.profile.name, resume=previous is not None
+        )
+    except RecorderError as refused:
+        raise SoakBroken(str(refused)) from None
+    sink = _Sink(recorder)
+    trial = Trial(sink, setting.profile, path)
+    if previous is not None:
+        mark_gap(trial, previous)
+    trial.mark("trial.began", life=str(life.first.life))
+    last: Checkpoint | None = None
+    try:
+        last = await _staged(setting, trial, plan, life, sink)
+    except asyncio.CancelledError:
+        if sink.failure is None:
+            trial.mark("trial.error", reason="interrupted")
+            raise
+    except RecordError as full:
+        raise SoakBroken(str(full)) from None
+    except Exception as broken:  # noqa: BLE001  whatever goes wrong is evidence
+        _write_down(trial, setting.folder, broken)
+    finally:
+        trial.mark("trial.ended")
+        with contextlib.suppress(RecorderError):  # the sink has seen it
+            recorder.close()
+    if (failure := sink.failure or recorder.failure) is not None:
+        raise SoakBroken(str(failure))
+    last = last or replace(kept[-1], state="failed")
+    try:
+        life.keep(last)
+    except RecordError as full:
+        raise SoakBroken(str(full)) from None
+    return last
+
+
+async def _staged(setting: Setting, trial: Trial, plan: SoakPlan, life: Life, sink: _Sink) -> Checkpoint:
+    launcher = setting.launchers.make(setting.folder.info.id, setting.folder.log_path, sink)
+    labels = Tag.of(setting.folder.info.id).environment()
+    async with Stage(trial, launcher, setting.profile, setting.seed, labels) as stage:
+        try:
+            stack = await stage.stack(setting.profile.venue.exchange, *CLIENTS)
+            return await Course(trial, stack, plan, life).run()
+        finally:
+            await stage.sampler.stop()
+            await trial.finish()
+            sink.is_over = True
+
+
+def mark_gap(trial: Trial, previous: Checkpoint) -> None:
+    """End what the life before had begun at its last checkpoint, and mark the time from there to now as a gap.
+
+    A life that ended by itself has written that down already.
+    """
+    if previous.state in ("warm-up", "steady"):
+        quiet_ns = max(previous.began_ns, previous.ledger_ns - UNWRITTEN_NS)
+        for client, stream in previous.live:
+            trial.mark("stream.quiet", t_ns=quiet_ns, client=client, stream=stream)
+        if previous.began_ns:
+            trial.mark("window.end", t_ns=previous.t_ns, window=STEADY)
+            trial.record(uptime_fact(previous.looks, previous.serving, previous.life))
+    gap_s = (now_ns() - previous.t_ns) / NS_PER_S
+    trial.mark("soak.gap", t_ns=previous.t_ns, life=str(previous.life), seconds=f"{gap_s:.1f}")
+    trial.mark("soak.resumed", life=str(previous.life + 1))
+
+
+def _noting(keep: Callable[[Checkpoint], None], kept: list[Checkpoint]) -> Callable[[Checkpoint], None]:
+    def both(checkpoint: Checkpoint) -> None:
+        kept[:] = [checkpoint]
+        keep(checkpoint)
+
+    return both
+
+
+def _write_down(trial: Trial, folder: RunFolder, error: BaseException) -> None:
+    """The mark that says why the course did not come to its end, and for the unforeseen its place in the log."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, CutShort | ConnectFailed):
+        trial.mark("trial.cut_short", reason=str(error))
+    elif isinstance(error, TargetError | ControlError):
+        trial.mark("trial.error", reason=str(error))
+    else:
+        trial.mark("trial.error", reason=f"{type(error).__name__}: {error}")
+        with folder.log_path("harness").open("a", encoding="utf-8") as log:
+            log.write("".join(traceback.format_exception(error)) + "\n")
