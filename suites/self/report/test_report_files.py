@@ -227,3 +227,21 @@ def test_what_the_gate_does_not_count_is_not_shown_as_passed(tmp_path: Path) -> 
     text = folder.report_path.read_text(encoding="utf-8")
     assert "0 of 12 criteria pass" in text
     assert "6 passed, not counted" in text
+
+
+def test_cases_beyond_the_29_have_a_section_of_their_own(tmp_path: Path) -> None:
+    quick = replace(made.verdict("x.quick", Status.FAIL), title="Downtime, scaled (quick look, never counts as 4.2.2)")
+    verdicts = {"x.quick": quick, "3.1.1": made.verdict("3.1.1")}
+    cases = (*made.CASES, made.case("x.quick"), made.case("x.other"))
+    folder = RunStore(tmp_path).create(made.INFO)
+    write_report(folder, cases, verdicts, made.standing(verdicts), lambda _: [])
+    page = Tags(folder.report_path.read_text(encoding="utf-8"))
+    order = [of["id"] for tag, of in page.elements if tag == "details" and of.get("class", "").startswith("case ")]  # type: ignore[union-attr]
+    assert order == ["case-3.1.1", "case-x.quick"]
+    assert page.text.count("quick look, never counts as 4.2.2") == 2
+    assert "They count for no gate and have no say in the answer above." in page.text
+    assert "extension cases: they count for no gate" in page.text
+    assert "1 case beyond the 29 did not run" in page.text
+    missing, _, _ = page.text.partition("Extension cases that did not pass")
+    assert "x.quick" not in missing.partition("What is missing")[2]
+    assert "### Beyond the 29, counted for no gate" in folder.summary_path.read_text(encoding="utf-8")
