@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from harness.commands.calibrate import calibrate
 from harness.commands.compare import compare
 from harness.record.errors import RecordError
 from harness.record.store import RunFolder, RunStore
@@ -53,6 +54,7 @@ def cli() -> None:
 
 cli.add_command(venue)
 cli.add_command(compare)
+cli.add_command(calibrate)
 
 
 @cli.command()

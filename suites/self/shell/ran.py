@@ -59,10 +59,16 @@ def command(reports: Path, *arguments: str, suite: str = "integration") -> list[
             *launcher, *arguments]  # fmt: skip
 
 
-def run_pytest(reports: Path, *arguments: str, env: dict[str, str] | None = None, suite: str = "integration") -> Ran:
+def run_pytest(
+    reports: Path,
+    *arguments: str,
+    env: dict[str, str] | None = None,
+    suite: str = "integration",
+    limit_s: float = LIMIT_S,
+) -> Ran:
     """To its end."""
     done = subprocess.run(
-        command(reports, *arguments, suite=suite), cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S,
+        command(reports, *arguments, suite=suite), cwd=ROOT, capture_output=True, text=True, timeout=limit_s,
         check=False, stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})},
     )  # fmt: skip
     return Ran(done.returncode, done.stdout + done.stderr, reports)
