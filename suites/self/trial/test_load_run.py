@@ -93,7 +93,7 @@ def test_arrivals_that_a_silent_target_holds_are_counted(tmp_path: Path) -> None
     with stalling_server() as server:
         plan = LoadPlan(server.address, "GetAccount", 400, 0.3, users=2)  # each stall is longer than the window
         results = []
-        for _ in range(3):
+        for _ in range(2):
             results.append(asyncio.run(run_load(carried.trial, plan)))
     assert all(one.calls + one.held + one.unsent == 120 for one in results)
     counted = [one.value for one in carried.evidence().facts if one.name == "instrument.held"]
