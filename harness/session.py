@@ -192,6 +192,7 @@ class NfrSession:
             labels = Tag.of(folder.info.id).environment()
             async with asyncio.timeout(_limit_s(case)):
                 async with Stage(trial, launcher, profile, self.options.seed, labels) as stage:
+                    stage.case = case
                     try:
                         await body(**await _provide(stage, profile, asks_for), **fixtures)
                     finally:

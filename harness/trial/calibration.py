@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from harness.evidence.clock import now_ns
+from harness.evidence.clock import NS_PER_S, now_ns
 from harness.evidence.records import UNMEASURABLE, Mark, Record
 from harness.target.errors import TargetError
 from harness.target.service import Service
+from harness.trial.interleaved import Party, Turns, run_turns
 from harness.trial.load.plan import NULL, LoadPlan, Shape
 from harness.trial.load.run import LoadError, LoadResult, run_load
 from harness.trial.stage import Stage
@@ -21,11 +22,14 @@ FLOOR = "floor"
 CALLS, MESSAGES = "calls", "messages"
 SAMPLES = 400
 """Of a floor: enough to bound a p99 from above (368 are)."""
+SAMPLES_BESIDE = 100
 LONGEST_FLOOR_S = 10.0
 SPARE_SHARE = 1.1
 FLOOR_WARM_S = 0.5
-CEILING_S = 2.5
-CEILING_WARM_S = 0.5
+CEILING_S = {CALLS: 2.5, MESSAGES: 0.6}
+"""Hundreds of thousands of messages a second need not be kept for long."""
+CEILING_WARM_S = 0.3
+CLOSED_ROUNDS = 2000
 USERS_A_PROCESS = 2
 """One caller leaves the generator idle while the null server works; two are enough to keep it busy."""
 _CLOSED = {CALLS: "GetAccount", MESSAGES: "SubscribePrice"}
@@ -48,7 +52,7 @@ class Ceiling:
         users = self.processes * USERS_A_PROCESS if self.subject == CALLS else 1
         return (
             f"{users} users in {self.processes} generator processes against the null server as {self.place}, closed "
-            f"loop, {CEILING_S:g} s"
+            f"loop, {CEILING_S[self.subject]:g} s"
         )
 
 
@@ -70,14 +74,15 @@ _CEILINGS = Ceilings()
 """Of the run that this process carries out; a ceiling of yesterday or of another host says nothing of today's."""
 
 
-async def calibrate_for(stage: Stage, *plans: LoadPlan, samples: int = SAMPLES) -> None:
+async def calibrate_for(stage: Stage, *plans: LoadPlan) -> None:
     """Before the loads `plans`: floor and ceilings into the evidence. The null server is gone when this returns.
 
-    The last plan's floor is the window `floor`, those of the others `floor-WINDOW`. What cannot be had is recorded as
-    `unmeasurable`, and the judge draws its conclusions.
+    The last plan's floor is the window `floor`, those of the others `floor-WINDOW` with fewer samples. What cannot be
+    had is recorded as `unmeasurable`, and the judge draws its conclusions.
     """
     for number, plan in enumerate(plans, start=1):
-        window = FLOOR if number == len(plans) else f"{FLOOR}-{plan.window}"
+        last = number == len(plans)
+        window, samples = (FLOOR, SAMPLES) if last else (f"{FLOOR}-{plan.window}", SAMPLES_BESIDE)
         try:
             await measure_floor(stage, plan, window=window, samples=samples)
         except (TargetError, CutShort, LoadError) as failed:
@@ -90,9 +95,27 @@ async def calibrate_for(stage: Stage, *plans: LoadPlan, samples: int = SAMPLES) 
             stage.trial.fact(UNMEASURABLE, 1, subject="instrument.ceiling", detail=str(failed))
 
 
+async def calibrate_turns(stage: Stage, turns: Turns) -> None:
+    """The same before interleaved calls, whose generator is another: floor and ceiling of that one."""
+    try:
+        async with null_server(stage) as address:
+            null = (Party(NULL, "grpc", address),)
+            alone = Turns(null, SAMPLES, turns.calls_per_s, window=FLOOR)
+            await run_turns(stage.trial, alone, env=stage.labels)
+            aside = _aside(stage.trial, lambda _: False)
+            closed = await run_turns(aside, Turns(null, CLOSED_ROUNDS, 0.0, window=""), env=stage.labels)
+    except (TargetError, CutShort, LoadError) as failed:
+        for subject in ("instrument.floor", "instrument.ceiling"):
+            stage.trial.fact(UNMEASURABLE, 1, subject=subject, detail=str(failed))
+        return
+    took_s = (int(closed.calls.done_ns.max()) - int(closed.calls.sent_ns.min())) / NS_PER_S
+    told = f"{CLOSED_ROUNDS} calls in a row of one caller against the null server as {stage.launcher.kind}"
+    stage.trial.fact("instrument.ceiling", CLOSED_ROUNDS / took_s, "calls/s", subject=CALLS, detail=told)
+
+
 def record_ceiling(trial: Trial, known: Ceiling) -> None:
     """Fact instrument.ceiling, said in every trial that rests on it."""
-    aged_s = (now_ns() - known.measured_ns) / 1e9
+    aged_s = (now_ns() - known.measured_ns) / NS_PER_S
     detail = f"{known.told}, measured {aged_s:.0f} s ago in this run"
     trial.fact("instrument.ceiling", known.per_s, f"{known.subject}/s", subject=known.subject, detail=detail)
 
@@ -133,7 +156,7 @@ async def measure_ceiling(stage: Stage, subject: str, processes: int) -> Ceiling
     streams = subject == MESSAGES
     async with null_server(stage) as address:
         plan = LoadPlan(
-            address, _CLOSED[subject], 0.0, CEILING_S, client=NULL, window="", shape=Shape.CLOSED,
+            address, _CLOSED[subject], 0.0, CEILING_S[subject], client=NULL, window="", shape=Shape.CLOSED,
             users=1 if streams else processes * USERS_A_PROCESS, processes=1 if streams else processes,
             request=_PRICES if streams else {}, warm_s=CEILING_WARM_S,
         )  # fmt: skip

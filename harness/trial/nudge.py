@@ -47,9 +47,9 @@ async def move_order(venue: VenueControl, symbol: str = DEFAULT_SYMBOL) -> None:
 
 
 @asynccontextmanager
-async def feed(venue: VenueControl, per_s: float, symbol: str = DEFAULT_SYMBOL) -> AsyncIterator[None]:
-    """Price updates at a constant rate for the length of a block."""
-    await venue.start_feed([symbol], per_s)
+async def feed(venue: VenueControl, per_s: float, *symbols: str) -> AsyncIterator[None]:
+    """Price updates at a constant rate, of the symbols in turn, for the length of a block."""
+    await venue.start_feed(symbols or [DEFAULT_SYMBOL], per_s)
     try:
         yield
     finally:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from harness.plugin import case
 from harness.trial.calibration import calibrate_for, calibrate_turns
+from harness.trial.connector import Connector
 from harness.trial.interleaved import Party, Turns, run_turns
 from harness.trial.load.plan import LoadPlan
 from harness.trial.load.run import run_load
 from harness.trial.nudge import feed
+from harness.trial.resting import RESTING
 from harness.trial.stage import Stage, credentials_of
 from harness.trial.trial import Trial
 from harness.trial.warm_up import warm_up
@@ -17,6 +21,10 @@ ROUNDS_PER_S = 100.0
 ROUNDS = 1020
 PRICES_PER_S = 200.0
 PRICES_S = 5.5
+CLIENTS = 10
+UPDATES_PER_S = 100.0
+ORDERS_PER_S = 50.0
+NORMAL_S = 60.5
 
 
 @case("5.3.1")
@@ -41,4 +49,22 @@ async def test_venue_to_client(trial: Trial, stage: Stage, venue: VenueControl) 
     async with feed(venue, PRICES_PER_S):
         await warm_up(trial, load)
         await run_load(trial, load, env=stage.labels)
+    await trial.settle()
+
+
+@case("5.4.1")
+async def test_resource_budget(trial: Trial, stage: Stage, venue: VenueControl, connector: Connector) -> None:
+    prices = LoadPlan(
+        connector.direct_address, "SubscribePrice", UPDATES_PER_S, NORMAL_S + 10, users=CLIENTS, client="c",
+        window="streams", request={"symbols": ["BTCUSDT"]}, warm_s=1.0,
+    )  # fmt: skip
+    orders = LoadPlan(
+        connector.direct_address, "PlaceOrder", ORDERS_PER_S, NORMAL_S, users=CLIENTS, client="c", request=RESTING,
+        warm_s=4.0,
+    )  # fmt: skip
+    await warm_up(trial, orders)
+    async with feed(venue, UPDATES_PER_S, "BTCUSDT"), asyncio.TaskGroup() as both:
+        # The streams begin before the orders' warm-up is over and outlast them.
+        both.create_task(run_load(trial, prices, env=stage.labels))
+        both.create_task(run_load(trial, orders, env=stage.labels))
     await trial.settle()

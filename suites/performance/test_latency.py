@@ -6,6 +6,7 @@ from harness.plugin import case
 from harness.trial.calibration import calibrate_for
 from harness.trial.load.plan import LoadPlan
 from harness.trial.load.run import run_load
+from harness.trial.resting import RESTING
 from harness.trial.stage import Stage
 from harness.trial.trial import Trial
 from harness.trial.warm_up import warm_up
@@ -13,15 +14,6 @@ from harness.trial.warm_up import warm_up
 PER_S = 200.0
 STEADY_S = 5.2
 SYMBOLS = tuple(f"SYM{number:02d}USDT" for number in range(25))
-RESTING = {
-    "symbol": "BTCUSDT",
-    "side": "ORDER_SIDE_BUY",
-    "type": "ORDER_TYPE_LIMIT",
-    "price": "20000",
-    "quantity": "0.01",
-    "client_order_id": "{run}-{n}",
-}
-"""A limit order far from the market: it rests."""
 
 
 @case("5.1.1")
