@@ -53,6 +53,16 @@ class CriterionView:
 
 
 @dataclass(frozen=True, slots=True)
+class DoubtView:
+    """A doubt with everything that raised it: each trial, each criterion."""
+
+    name: str
+    says: tuple[str, ...]
+    hint: str
+    widens: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CaseView:
     """One case that ran."""
 
@@ -72,7 +82,7 @@ class CaseView:
     when: str
     then: str
     criteria: tuple[CriterionView, ...]
-    doubts: tuple[Doubt, ...]
+    doubts: tuple[DoubtView, ...]
     charts: tuple[Chart, ...]
     timelines: tuple[Timeline, ...]
     logs: tuple[LogView, ...]
@@ -117,7 +127,7 @@ def case_view(folder: RunFolder, case: Case | None, verdict: CaseVerdict, trials
         when=printable(case.when) if case else "",
         then=printable(case.then) if case else "",
         criteria=tuple(_criterion(finding) for finding in verdict.findings),
-        doubts=tuple(Doubt(printable(d.name), printable(d.says), printable(d.hint), d.widens) for d in verdict.doubts),
+        doubts=_doubts(verdict.doubts),
         charts=charts(case, verdict, evidences),
         timelines=tuple(strip for strip in strips if strip is not None),
         logs=logs,
@@ -128,6 +138,16 @@ def case_view(folder: RunFolder, case: Case | None, verdict: CaseVerdict, trials
 def badge(status: Status) -> Badge:
     """Sign, word and style of a status."""
     return Badge(SIGNS[status], str(status), str(status).replace(" ", "-"))
+
+
+def _doubts(doubts: Sequence[Doubt]) -> tuple[DoubtView, ...]:
+    """Those of one name and hint together."""
+    alike: dict[tuple[str, str, bool], list[str]] = {}
+    for one in doubts:
+        alike.setdefault((printable(one.name), printable(one.hint), one.widens), []).append(printable(one.says))
+    return tuple(
+        DoubtView(name, tuple(dict.fromkeys(says)), hint, widens) for (name, hint, widens), says in alike.items()
+    )
 
 
 def needs(finding: Finding) -> str:

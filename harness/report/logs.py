@@ -112,6 +112,9 @@ def _view(
         made.append(LogLine(_after(lines[at].t_ns, spans), _shown(text), kind))
         before = at
     count = f"{len(lines)} line" + ("s" if len(lines) != 1 else "")
+    if len(spans) > 1:
+        first = next(number for number, (low, high) in enumerate(spans, start=1) if low <= lines[0].t_ns <= high)
+        count = f"from trial {first} on, {count}" if lines[-1].t_ns > spans[first - 1][1] else f"trial {first}, {count}"
     wrong = f", {len(errors)} of them errors" if errors else ""
     return LogView(
         service=printable(service_of(path.stem, stems)),

@@ -60,7 +60,7 @@ def _missed_criteria(case: CaseView) -> list[str]:
     ]
     if len(missed) > _MOST_CRITERIA:
         lines.append(f"  - and {len(missed) - _MOST_CRITERIA} more")
-    return lines + [f"  - doubt: {_text(one.says)}; what to do: {_text(one.hint)}" for one in case.doubts]
+    return lines + [f"  - doubt: {_text('; '.join(one.says))}; what to do: {_text(one.hint)}" for one in case.doubts]
 
 
 def _cases(page: Page) -> str:

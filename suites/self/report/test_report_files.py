@@ -17,7 +17,7 @@ from harness import record
 from harness.evidence.recorder import Recorder
 from harness.record import RecordError, RunFolder, RunStore
 from harness.report.report import write_report
-from harness.verdict.verdict import Status
+from harness.verdict.verdict import Doubt, Status
 
 from . import made
 
@@ -245,3 +245,15 @@ def test_cases_beyond_the_29_have_a_section_of_their_own(tmp_path: Path) -> None
     missing, _, _ = page.text.partition("Extension cases that did not pass")
     assert "x.quick" not in missing.partition("What is missing")[2]
     assert "### Beyond the 29, counted for no gate" in folder.summary_path.read_text(encoding="utf-8")
+
+
+def test_a_doubt_that_every_trial_raised_is_one_with_all_they_say(tmp_path: Path) -> None:
+    late = [Doubt("late generator", f"calls were {ms} ms late", "give it more cores", widens=True) for ms in (3, 4)]
+    verdicts = {"5.1.1": replace(made.verdict("5.1.1", Status.INCONCLUSIVE), doubts=tuple(late))}
+    folder = RunStore(tmp_path).create(made.INFO)
+    write_report(folder, made.CASES, verdicts, made.standing(verdicts), lambda _: [])
+    text = folder.report_path.read_text(encoding="utf-8")
+    assert text.count("give it more cores") == 1
+    assert "calls were 3 ms late" in text
+    assert "calls were 4 ms late" in text
+    assert "calls were 3 ms late; calls were 4 ms late" in folder.summary_path.read_text(encoding="utf-8")

@@ -56,6 +56,18 @@ def test_of_several_logs_of_a_service_the_one_of_the_case_s_time_is_shown(folder
     assert [one.text for one in seen["logs/venue-binance.log"].lines] == ["still up"]
 
 
+def test_the_logs_of_several_trials_say_which(folder: Path) -> None:
+    write(folder, "connector", line(1, "INFO one"))
+    write(folder, "connector-2", line(21, "INFO two"))
+    write(folder, "venue-binance", line(1, "up"), line(29, "down"))
+    seen = [(one.service, one.summary) for one in logs(folder, "5.1.1", trial(0, 10), trial(20, 30))]
+    assert seen == [
+        ("connector", "trial 1, 1 line"),
+        ("venue-binance", "from trial 1 on, 2 lines"),
+        ("connector", "trial 2, 1 line"),
+    ]
+
+
 def test_a_long_log_ends_with_its_end_and_keeps_the_errors_before_it(folder: Path) -> None:
     write(
         folder,
