@@ -51,16 +51,19 @@ class Recorder:
     """`append` records, then `close`; also a context manager.
 
     The folder is made when it is missing. `resume`: continue a recording that was broken off, in
-    further files of the same folder. Raises RecorderError when it cannot be written, or holds a
-    recording already. `failure`: the error that ended the recording, for good.
+    further files of the same folder. `flush_s`: how far behind it may be; batches of a longer time take less space.
+    Raises RecorderError when it cannot be written, or holds a recording already. `failure`: the error that ended the
+    recording, for good.
     """
 
     def __init__(
-        self, path: Path, *, host: str = "", target: str = "", plan_digest: str = "", resume: bool = False
-    ) -> None:
+        self, path: Path, *, host: str = "", target: str = "", plan_digest: str = "", resume: bool = False,
+        flush_s: float = FLUSH_S,
+    ) -> None:  # fmt: skip
         self.path = Path(path)
         self.failure: RecorderError | None = None
         self._meta = Meta(host, target, plan_digest)
+        self._flush_s = flush_s
         self._closed = False
         self._appending = threading.Lock()
         self._writing = threading.Lock()
@@ -135,7 +138,7 @@ class Recorder:
 
     def _keep_flushing(self) -> None:
         while not self._stopping.is_set() and self.failure is None:
-            self._due.wait(FLUSH_S)
+            self._due.wait(self._flush_s)
             self._due.clear()
             with self._writing:
                 self._write_waiting()

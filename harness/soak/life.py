@@ -31,7 +31,7 @@ from harness.trial.trial import CutShort, Trial
 from harness.venue.control import ControlError
 
 UNWRITTEN_NS = 2 * NS_PER_S
-"""What was delivered so shortly before the runner died may not have reached the disk."""
+"""What the venue had sent so shortly before a checkpoint may have been on its way."""
 
 
 class SoakBroken(Exception):
@@ -84,14 +84,15 @@ async def live(setting: Setting, plan: SoakPlan, life: Life, previous: Checkpoin
     """
     path = setting.evidence_path
     shutil.rmtree(path / "load", ignore_errors=True)  # parts of a load whose runner was killed
-    kept = [life.first]
-    life = replace(life, keep=_noting(life.keep, kept))
     try:
         recorder = Recorder(
-            path, host=setting.folder.info.host.name, target=setting.profile.name, resume=previous is not None
-        )
+            path, host=setting.folder.info.host.name, target=setting.profile.name, resume=previous is not None,
+            flush_s=plan.checkpoint_s,
+        )  # fmt: skip
     except RecorderError as refused:
         raise SoakBroken(str(refused)) from None
+    kept = [life.first]
+    life = replace(life, keep=_keeping(recorder, life.keep, kept))
     sink = _Sink(recorder)
     trial = Trial(sink, setting.profile, path)
     if previous is not None:
@@ -152,9 +153,15 @@ def mark_gap(trial: Trial, previous: Checkpoint) -> None:
     trial.mark("soak.resumed", life=str(previous.life + 1))
 
 
-def _noting(keep: Callable[[Checkpoint], None], kept: list[Checkpoint]) -> Callable[[Checkpoint], None]:
+def _keeping(
+    recorder: Recorder, keep: Callable[[Checkpoint], None], kept: list[Checkpoint]
+) -> Callable[[Checkpoint], None]:
+    """A checkpoint is written when everything before it is on the disk."""
+
     def both(checkpoint: Checkpoint) -> None:
         kept[:] = [checkpoint]
+        with contextlib.suppress(RecorderError):  # the sink has seen it, or it is closed already
+            recorder.flush()
         keep(checkpoint)
 
     return both

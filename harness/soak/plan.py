@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 DAY_S = 86_400.0
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": DAY_S}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd])")
 LONGEST_WARM_UP_S = 600.0
 SHORTEST_WARM_UP_S = 3.0
 WARM_UP_SHARE = 0.05

@@ -102,7 +102,7 @@ class Watch:
         if call.sent_ns < self.steady_from_ns or not self.steady_from_ns:
             return
         self.calls += 1
-        self.failed += call.outcome is not Outcome.OK
+        self.failed += call.outcome is not Outcome.OK and not _came_too_late(call)
         self._took_ms.append((call.done_ns - min(call.due_ns or call.sent_ns, call.sent_ns)) / NS_PER_MS)
 
     def _follow(self, mark: Mark) -> None:
@@ -112,6 +112,11 @@ class Watch:
             self._sliced_ns = max(self._sliced_ns, mark.t_ns)  # nobody was owed anything on it before
         elif mark.name in ENDS and self.live.pop((client, stream), None) is not None:
             self._sliced_ns = max(self._sliced_ns, mark.t_ns)
+
+
+def _came_too_late(call: Call) -> bool:
+    """A cancel of an order that is over is an answer, no failure."""
+    return call.method.startswith("Cancel") and call.code == "NOT_FOUND"
 
 
 def _time_of(record: Record) -> int:
