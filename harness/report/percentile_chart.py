@@ -16,7 +16,7 @@ from harness.spec.case import Criterion
 from harness.verdict.percentiles import Percentile, percentiles
 
 _HEIGHT = 320
-_TICKS = (0.1, 0.5, 0.9, 0.99, 0.999)
+_TICKS = (0.5, 0.9, 0.99, 0.999)
 _WIDE = 25.0
 """From this ratio of the highest to the lowest on, the axis is logarithmic."""
 
