@@ -48,6 +48,7 @@ BYTES_PER_UPDATE = 90.0
 @click.command()
 @click.option("--duration", default="24h", show_default=True, help="Steady time, for example 24h, 10m or 1h30m.")
 @click.option("--resume", "resumed", metavar="RUN", help="Take up a soak that was stopped or whose runner died.")
+@click.option("--take-up", is_flag=True, help="Resume the latest soak if it was broken off, else start one.")
 @click.option("--status", "shown", metavar="RUN", help="How a soak stands (`latest`: the last run), and nothing else.")
 @click.option("--faults", type=click.Path(path_type=Path), help="YAML file: what is to happen meanwhile, and when.")
 @click.option("--no-early-stop", is_flag=True, help="Go on even when a required criterion can no longer pass.")
@@ -58,8 +59,8 @@ BYTES_PER_UPDATE = 90.0
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of venue and load.")
 @click.option("--json", "as_json", is_flag=True, help="With --status: machine-readable.")
 def soak(
-    duration: str, resumed: str | None, shown: str | None, faults: Path | None, no_early_stop: bool, target: str,
-    launcher: str, reports: Path, specs: Path, seed: int, as_json: bool,
+    duration: str, resumed: str | None, take_up: bool, shown: str | None, faults: Path | None, no_early_stop: bool,
+    target: str, launcher: str, reports: Path, specs: Path, seed: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Case 6.1.1: the whole stack trades for a day under load and updates, and everything is watched.
 
@@ -74,6 +75,8 @@ def soak(
             sys.exit(_status(store.open(shown), as_json))
         case = next(one for one in load_cases(specs) if one.id == CASE)
         happening = read_schedule(faults) if faults else ()
+        if take_up and resumed is None and _broken_off(store):
+            resumed = "latest"
         if resumed is not None:
             folder = store.open(resumed)
             previous: Checkpoint | None = _resumable(folder)
@@ -103,6 +106,14 @@ def _setting(store: RunStore, folder: RunFolder | None, case: Case, target: str,
     else:
         folder.save_info(replace(folder.info, state="running", ended_ns=None))
     return Setting(folder, profile, launchers, seed, case.id)
+
+
+def _broken_off(store: RunStore) -> bool:
+    try:
+        _resumable(store.latest())
+    except (RecordError, CheckpointError):
+        return False
+    return True
 
 
 def _resumable(folder: RunFolder) -> Checkpoint:

@@ -34,6 +34,8 @@ FED = ("ETHUSDT", "SOLUSDT")
 """The symbols of the updates; that of the trading is moved by the trading itself."""
 PAST_NS = 10 * NS_PER_S
 """What was sent so long ago has arrived or is lost."""
+STEP_S = 1.0
+"""Between two steps of the price that the market maker trades on."""
 RESUME_LIMIT_S = 120.0
 FAILED_LOADS = 3
 LOAD_PAUSE_S = 2.0
@@ -119,7 +121,7 @@ class Course:
             await trial.follow(*self._followed)
             await stack.venue.start_feed(FED, self._plan.updates_per_s)
             try:
-                async with stack.trading():
+                async with stack.trading(STEP_S):
                     yield
                 await stack.venue.stop_feed()
                 await stack.quiet(QUIET_LIMIT_S)

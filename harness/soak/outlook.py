@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from harness.evidence.evidence import Evidence
 from harness.evidence.records import Fact, Record
 from harness.spec.case import Case, Criterion, Level, Op
+from harness.spec.loader import load_cases
 from harness.verdict.compare import compare
 from harness.verdict.interval import Interval
 from harness.verdict.judge import judge
@@ -33,6 +36,11 @@ class Standing:
 
 Outlook = Callable[[tuple[Record, ...], Standing], tuple[str, ...]]
 """A slice of a run and how it stands -> a sentence for each required criterion that is lost for good."""
+
+
+def outlook_of(specs: Path, case_id: str) -> Outlook:
+    """For the case as it is specified there. Raises SpecError; KeyError when there is none."""
+    return partial(lost_for_good, {case.id: case for case in load_cases(specs)}[case_id])
 
 
 def lost_for_good(case: Case, records: tuple[Record, ...], standing: Standing) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from harness.venue.control import LedgerRow, VenueControl
 
 RECENT_UPDATES = 10_000
 """Enough to look back over what a waiting client may just have been sent."""
-RECENT_KEYS = 5_000
+RECENT_KEYS = 2_000
 """Of so many symbols and orders the last update is kept: orders come and go for as long as a trial lasts."""
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from harness.plugin import case
 from harness.soak.course import Course, Life
-from harness.soak.outlook import lost_for_good
+from harness.soak.outlook import outlook_of
 from harness.soak.plan import SoakPlan, seconds_of
-from harness.spec.loader import load_cases
 from harness.trial.stack import Stack
 from harness.trial.trial import Trial
 
@@ -20,5 +18,5 @@ from harness.trial.trial import Trial
 @case("6.1.1")
 async def test_soak(trial: Trial, stack: Stack, pytestconfig: pytest.Config) -> None:
     plan = SoakPlan.lasting(seconds_of(pytestconfig.getoption("--soak-duration")))
-    soaked = next(one for one in load_cases(Path(pytestconfig.getoption("--specs"))) if one.id == "6.1.1")
-    await Course(trial, stack, plan, Life.only(plan, partial(lost_for_good, soaked))).run()
+    outlook = outlook_of(Path(pytestconfig.getoption("--specs")), "6.1.1")
+    await Course(trial, stack, plan, Life.only(plan, outlook)).run()

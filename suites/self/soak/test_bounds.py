@@ -40,7 +40,8 @@ def test_the_last_update_is_known_of_what_moved_lately(monkeypatch: pytest.Monke
                 rows = (LedgerRow(serial, "orders", f"o{serial}", "NEW:0", serial),)
                 yield (*rows, LedgerRow(serial, "prices", "BTCUSDT", str(serial), serial))
 
-    tail, rows = oracle.LedgerTail(cast(VenueControl, Venue()), 0), []
+    rows: list[LedgerRow] = []
+    tail = oracle.LedgerTail(cast(VenueControl, Venue()), 0)
     asyncio.run(tail.pull(rows.append))
     assert len(rows) == 2_000, "every row is handed on all the same"
     assert len(tail.last()) == 50
