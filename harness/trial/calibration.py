@@ -22,7 +22,7 @@ FLOOR = "floor"
 CALLS, MESSAGES = "calls", "messages"
 SAMPLES = 400
 """Of a floor: enough to bound a p99 from above (368 are)."""
-SAMPLES_BESIDE = 100
+SAMPLES_BESIDE = 60
 LONGEST_FLOOR_S = 10.0
 SPARE_SHARE = 1.1
 FLOOR_WARM_S = 0.5
@@ -80,13 +80,14 @@ async def calibrate_for(stage: Stage, *plans: LoadPlan) -> None:
     The last plan's floor is the window `floor`, those of the others `floor-WINDOW` with fewer samples. What cannot be
     had is recorded as `unmeasurable`, and the judge draws its conclusions.
     """
-    for number, plan in enumerate(plans, start=1):
-        last = number == len(plans)
-        window, samples = (FLOOR, SAMPLES) if last else (f"{FLOOR}-{plan.window}", SAMPLES_BESIDE)
-        try:
-            await measure_floor(stage, plan, window=window, samples=samples)
-        except (TargetError, CutShort, LoadError) as failed:
-            stage.trial.fact(UNMEASURABLE, 1, subject="instrument.floor", detail=str(failed))
+    try:
+        async with null_server(stage, max(plan.rate_per_s if plan.streams else 0.0 for plan in plans)) as address:
+            for plan in plans[:-1]:
+                window = f"{FLOOR}-{plan.window}"
+                await measure_floor(stage, plan, address=address, window=window, samples=SAMPLES_BESIDE)
+            await measure_floor(stage, plans[-1], address=address)
+    except (TargetError, CutShort, LoadError) as failed:
+        stage.trial.fact(UNMEASURABLE, 1, subject="instrument.floor", detail=str(failed))
     wanted = {(MESSAGES if plan.streams else CALLS): plan.processes for plan in plans}
     for subject, processes in wanted.items():
         try:
@@ -121,22 +122,23 @@ def record_ceiling(trial: Trial, known: Ceiling) -> None:
 
 
 async def measure_floor(
-    stage: Stage, plan: LoadPlan, *, window: str = FLOOR, samples: int = SAMPLES, trial: Trial | None = None
+    stage: Stage, plan: LoadPlan, *, address: str = "", window: str = FLOOR, samples: int = SAMPLES
 ) -> LoadResult:
-    """The same generator makes the same calls at the same rate against the null server, in `window`.
+    """The same generator makes the same calls at the same rate against a null server, in `window`.
 
-    Raises TargetError, CutShort and LoadError.
+    `address` "": one is started for it. Raises TargetError, CutShort and LoadError.
     """
-    rate_per_s = plan.rate_per_s
-    duration_s = min(max(1.0, SPARE_SHARE * samples / rate_per_s), LONGEST_FLOOR_S)
-    async with null_server(stage, rate_per_s if plan.streams else 0.0) as address:
-        null = dataclasses.replace(
-            plan,
-            address=address, client=NULL, window=window, warm_s=FLOOR_WARM_S, duration_s=duration_s, metadata=(),
-            request=_PRICES if plan.streams else plan.request, shape=Shape.CONSTANT,
-            rate_per_s=0.0 if plan.streams else rate_per_s, users=1 if plan.streams else plan.users,
-        )  # fmt: skip
-        return await run_load(_aside(trial or stage.trial, _not_the_warm_up), null, env=stage.labels)
+    if not address:
+        async with null_server(stage, plan.rate_per_s if plan.streams else 0.0) as own:
+            return await measure_floor(stage, plan, address=own, window=window, samples=samples)
+    null = dataclasses.replace(
+        plan,
+        address=address, client=NULL, window=window, warm_s=FLOOR_WARM_S, metadata=(), shape=Shape.CONSTANT,
+        duration_s=min(max(1.0, SPARE_SHARE * samples / plan.rate_per_s), LONGEST_FLOOR_S),
+    )  # fmt: skip
+    if plan.streams:  # the null server has the rate, and one reader is read like many
+        null = dataclasses.replace(null, request=_PRICES, rate_per_s=0.0, users=1, processes=1)
+    return await run_load(_aside(stage.trial, _not_the_warm_up), null, env=stage.labels)
 
 
 async def ceiling(stage: Stage, subject: str, processes: int) -> Ceiling:

@@ -17,6 +17,7 @@ from harness.target.launcher import Credentials, Launcher, Venue
 from harness.target.profile import Profile
 from harness.target.service import Service
 from harness.trial.connector import Connector
+from harness.trial.neighbours import Neighbours
 from harness.trial.nudge import DEFAULT_SYMBOL, nudge_streams
 from harness.trial.path import Path
 from harness.trial.probes import PERIOD_S, Sampler, venue_readings
@@ -58,11 +59,13 @@ class Stage:
         self._starting = asyncio.Lock()
         self._running: dict[str, Venue] = {}
         self._controls: dict[str, VenueControl] = {}
+        self._services: list[Service] = []
         self._followers: list[Follower] = []
         self._baselines: dict[str, dict[str, float]] = {}
 
     async def __aenter__(self) -> Self:
         self._open.push_async_callback(self.launcher.close)
+        self.sampler.add(Neighbours(lambda: [service.pid for service in self._services]).read)
         await self._open.enter_async_context(self.sampler)
         return self
 
@@ -87,6 +90,7 @@ class Stage:
             )
             control = await self._open.enter_async_context(VenueControl.connect(running.control_address))
             self._running[name], self._controls[name] = running, control
+            self._services.append(running.service)
             await control.set_tick(0)  # nothing moves but what the case moves
             if oracle:
                 self.sampler.add(lambda: venue_readings(control))
@@ -130,6 +134,7 @@ class Stage:
             wait=wait,
             environment=environment or {},
         )
+        self._services.append(service)
         if wait and probed:
             self.probe(service)
         return Connector(service, self, exchange)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from harness.evidence.evidence import Evidence
+from harness.evidence.tables import ReadingTable
 from harness.spec.case import Case, Criterion, Group, Level
 from harness.verdict.compare import compare
 from harness.verdict.interval import Interval, hull
@@ -18,6 +19,7 @@ from harness.verdict.performance import (
     MHZ_MAX,
     MHZ_MIN,
     OFFERED,
+    OTHERS,
     STAMPS,
     WARM,
     fact,
@@ -32,7 +34,7 @@ from harness.verdict.quantiles import ranks, samples_needed
 from harness.verdict.raised import Guard, Raised
 from harness.verdict.registry import metric
 from harness.verdict.saturation import saturation
-from harness.verdict.selecting import named, windows
+from harness.verdict.selecting import NS_PER_S, in_spans, named, windows
 from harness.verdict.verdict import Doubt, Status
 
 FLOOR_SHARE = 0.5
@@ -42,6 +44,8 @@ SAME_RATE = 0.9
 SLOWER_CLOCK = 0.7
 """A CPU frequency that fell to less than this share of its highest makes a slow target of a quick one."""
 APART = 0.2
+OTHERS_SHARE = 0.2
+"""Of one core: more than an idle system with its services uses."""
 _PLAIN = (Level.PROOF, Level.REPORTED)
 """Criteria of these levels hold nothing against the target."""
 
@@ -155,6 +159,33 @@ def slower_clock(case: Case, evidence: Evidence) -> Iterable[Raised]:
                 yield Raised(Doubt("changing frequency", says, hint), frozenset({criterion.id}), excuses=True)
 
 
+def busy_machine(case: Case, evidence: Evidence) -> Iterable[Raised]:
+    """Others had the CPU meanwhile: it may have caused a miss, never a pass."""
+    rows = evidence.readings.rows(evidence.readings.probe.equal(OTHERS))
+    for criterion, _ in _concerned(case, evidence):
+        for window in windows_of(criterion):
+            share = _others_share(rows, evidence, window)
+            if share > OTHERS_SHARE:
+                says = f"in the window {window} others on this machine used {share:.0%} of a core"
+                hint = "leave the machine to the run alone"
+                yield Raised(Doubt("busy machine", says, hint), frozenset({criterion.id}), excuses=True)
+
+
+def _others_share(rows: ReadingTable, evidence: Evidence, window: str) -> float:
+    """Mean over the windows of that name, in cores; 0 where nothing tells."""
+    try:
+        spans = windows(evidence, window)
+    except UnseenError:
+        return 0.0
+    used_s = lasted_s = 0.0
+    for span in spans:
+        mine = rows.rows(in_spans(rows.t_ns, (span,)))
+        if len(mine) > 1:
+            used_s += float(mine.value[-1] - mine.value[0])
+            lasted_s += float(mine.t_ns[-1] - mine.t_ns[0]) / NS_PER_S
+    return used_s / lasted_s if lasted_s else 0.0
+
+
 def coarse_stamps(case: Case, evidence: Evidence) -> Iterable[Raised]:
     """Receipts were stamped by this process when it got to it, not by the kernel when they came."""
     if fact(evidence, STAMPS) == 0:
@@ -164,7 +195,7 @@ def coarse_stamps(case: Case, evidence: Evidence) -> Iterable[Raised]:
 
 
 GUARDS: tuple[Guard, ...] = (
-    saturated, unmeasured_instrument, near_floor, lateness, not_warm, slower_clock, coarse_stamps,
+    saturated, unmeasured_instrument, near_floor, lateness, not_warm, slower_clock, busy_machine, coarse_stamps,
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from harness.trial.warm_up import warm_up
 from harness.venue.control import VenueControl
 
 ROUNDS_PER_S = 100.0
-ROUNDS = 1020
+ROUNDS = 520
 PRICES_PER_S = 200.0
 PRICES_S = 5.5
 CLIENTS = 10

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.evidence.evidence import Evidence
-from harness.evidence.records import Call, Fact, Mark, Outcome, Record
+from harness.evidence.records import Call, Fact, Mark, Outcome, Reading, Record
 from harness.spec.case import Argument, Case, Criterion
 from harness.spec.loader import load_cases
 from harness.verdict.judge import judge
@@ -255,3 +255,17 @@ class TestTrialsThatDisagree:
             names(judge(CASES["5.1.1"], trials(Load(swaying(0.8, 1.5)), seed=seed), today=TODAY)) for seed in range(10)
         ]
         assert told == [set()] * 10
+
+
+def others(*used_s: float) -> list[Record]:
+    """One reading every half second of the window."""
+    return [Reading(STEADY_NS + at * S // 2, "host.others", value, "s") for at, value in enumerate(used_s)]
+
+
+def test_a_busy_machine_excuses_a_miss_and_keeps_no_pass_back() -> None:
+    busy, quiet = others(7.0, 7.3, 7.6), others(7.0, 7.02, 7.04)
+    missed, kept = verdict(LATENCY, trial(SLOW) + busy), verdict(LATENCY, trial(QUICK) + busy)
+    assert (missed.status, names(missed)) == (Status.INCONCLUSIVE, {"busy machine"})
+    assert kept.status is Status.PASS
+    assert verdict(LATENCY, trial(SLOW) + quiet).status is Status.FAIL
+    assert names(verdict(LATENCY, trial(SLOW) + others(7.0))) == set(), "one reading tells no use"
