@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -26,9 +27,11 @@ from harness.soak.checkpoint import Checkpoint, CheckpointError
 from harness.soak.course import Life
 from harness.soak.life import Setting, SoakBroken, live
 from harness.soak.outlook import lost_for_good
+from harness.soak.page import LivePage, PortTaken
 from harness.soak.plan import SoakPlan, clock, seconds_of
 from harness.soak.schedule import Happening, ScheduleError, read_schedule
 from harness.spec.case import Case
+from harness.spec.errors import SpecError
 from harness.spec.loader import load_acceptance, load_cases
 from harness.target.choice import choose_launcher
 from harness.target.errors import TargetError
@@ -45,6 +48,15 @@ BYTES_PER_UPDATE = 90.0
 """Of evidence, for one price update with its deliveries and all that happens meanwhile, as seen in recorded runs."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How it is to be carried out. `early`: stop when it cannot pass any more; `port`: of the live page; None: none."""
+
+    faults: tuple[Happening, ...]
+    early: bool
+    port: int | None
+
+
 @click.command()
 @click.option("--duration", default="24h", show_default=True, help="Steady time, for example 24h, 10m or 1h30m.")
 @click.option("--resume", "resumed", metavar="RUN", help="Take up a soak that was stopped or whose runner died.")
@@ -57,10 +69,11 @@ BYTES_PER_UPDATE = 90.0
 @click.option("--reports", type=click.Path(path_type=Path), default=ROOT / "reports", help="Where runs are written.")
 @click.option("--specs", type=click.Path(path_type=Path), default=ROOT / "specs", help="The cases' YAML files.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of venue and load.")
+@click.option("--page", "port", type=int, default=None, help="Live page and Prometheus on this port of localhost.")
 @click.option("--json", "as_json", is_flag=True, help="With --status: machine-readable.")
 def soak(
     duration: str, resumed: str | None, take_up: bool, shown: str | None, faults: Path | None, no_early_stop: bool,
-    target: str, launcher: str, reports: Path, specs: Path, seed: int, as_json: bool,
+    target: str, launcher: str, reports: Path, specs: Path, seed: int, port: int | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Case 6.1.1: the whole stack trades for a day under load and updates, and everything is watched.
 
@@ -86,9 +99,10 @@ def soak(
         else:
             folder, previous, plan = None, None, SoakPlan.lasting(seconds_of(duration))
         setting = _setting(store, folder, case, target, launcher, seed)
-    except (ValueError, CheckpointError, ScheduleError, TargetError) as refused:
+    except (ValueError, CheckpointError, ScheduleError, TargetError, RecordError, SpecError) as refused:
         raise click.UsageError(str(refused)) from None
-    sys.exit(_run(setting, case, plan, previous, happening, specs, early=not (no_early_stop or happening)))
+    wish = Wish(happening, early=not (no_early_stop or happening), port=port)
+    sys.exit(_run(setting, case, plan, previous, wish, specs))
 
 
 def _setting(store: RunStore, folder: RunFolder | None, case: Case, target: str, launcher: str, seed: int) -> Setting:
@@ -126,10 +140,7 @@ def _resumable(folder: RunFolder) -> Checkpoint:
     return previous
 
 
-def _run(
-    setting: Setting, case: Case, plan: SoakPlan, previous: Checkpoint | None, faults: tuple[Happening, ...],
-    specs: Path, *, early: bool,
-) -> int:  # fmt: skip
+def _run(setting: Setting, case: Case, plan: SoakPlan, previous: Checkpoint | None, wish: Wish, specs: Path) -> int:
     folder = setting.folder
     for line in _announced(setting, plan, previous):
         click.echo(line)
@@ -141,8 +152,8 @@ def _run(
         )  # fmt: skip
     try:
         with asyncio.Runner() as runner:
-            last = runner.run(_lived(setting, case, plan, previous, first, faults, early=early))
-    except SoakBroken as broken:
+            last = runner.run(_lived(setting, case, plan, previous, first, wish))
+    except (SoakBroken, PortTaken) as broken:
         click.echo(f"nfr: {broken}", err=True)
         _finish(folder, "crashed", str(broken))
         return BROKEN
@@ -156,9 +167,9 @@ def _run(
 
 
 async def _lived(
-    setting: Setting, case: Case, plan: SoakPlan, previous: Checkpoint | None, first: Checkpoint,
-    faults: tuple[Happening, ...], *, early: bool,
-) -> Checkpoint:  # fmt: skip
+    setting: Setting, case: Case, plan: SoakPlan, previous: Checkpoint | None, first: Checkpoint, wish: Wish
+) -> Checkpoint:
+    page = LivePage()
     stop, mine, loop = asyncio.Event(), asyncio.current_task(), asyncio.get_running_loop()
 
     def told_to_stop() -> None:
@@ -169,12 +180,19 @@ async def _lived(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told_to_stop)
+
+    def keep(checkpoint: Checkpoint) -> None:
+        page.add(checkpoint)
+        checkpoint.write(setting.folder.path)
+
     life = Life(
-        first=first, stop=stop, tell=lambda line: click.echo(line), faults=faults,
-        keep=lambda checkpoint: checkpoint.write(setting.folder.path),
-        outlook=partial(lost_for_good, case) if early else None,
+        first=first, stop=stop, tell=lambda line: click.echo(line), faults=wish.faults, keep=keep,
+        outlook=partial(lost_for_good, case) if wish.early else None,
     )  # fmt: skip
-    return await live(setting, plan, life, previous)
+    async with contextlib.AsyncExitStack() as open_page:
+        if wish.port is not None:
+            await open_page.enter_async_context(page.serving(wish.port, lambda line: click.echo(line)))
+        return await live(setting, plan, life, previous)
 
 
 def _announced(setting: Setting, plan: SoakPlan, previous: Checkpoint | None) -> list[str]:
