@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +15,7 @@ from harness.target.introspection import (
     UNITS,
     Introspection,
     Page,
+    Subject,
     parse_pprof,
     parse_prometheus,
     parse_reference,
@@ -70,6 +73,18 @@ def test_goroutines_of_pprof_and_prometheus() -> None:
         "descriptors": (23, "descriptors"),
         "rss": (31498240, "bytes"),
     }
+
+
+def test_the_kernel_tells_the_cpu_seconds_that_a_process_has_used() -> None:
+    looked = Introspection("connector", (), lambda: Subject(os.getpid(), 1))
+
+    def used_s() -> float:
+        return next(one.value for one in looked.read() if one.probe == "connector.cpu")
+
+    before_s, began_s = used_s(), time.process_time()
+    while time.process_time() < began_s + 0.3:
+        pass
+    assert used_s() - before_s == pytest.approx(time.process_time() - began_s, abs=0.05)
 
 
 @pytest.mark.parametrize("parse", [parse_pprof, parse_prometheus, parse_reference])
