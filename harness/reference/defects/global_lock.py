@@ -11,9 +11,9 @@ from google.protobuf.message import Message
 from harness.reference.connector import rpcs
 from harness.reference.log import Log
 
-CATCHES = (("5.2.3", "p99"), ("5.2.3", "p50-ratio"))
-HELD_S = 0.002
-"""One client alone hardly notices: it makes one call at a time anyway."""
+CATCHES = (("5.2.3", "achieved"), ("5.2.3", "p50-ratio"))
+HELD_S = 0.006
+"""As long as a venue takes to answer. One client alone never waits for the lock: it makes one call at a time anyway."""
 
 
 def apply() -> None:
