@@ -1,13 +1,14 @@
 # make setup: .venv with the harness installed; needs the package index only.
 # make run:   the integration cases against the reference stack; ends with the report's path.
 # make test:  everything CI tests.
+# make nightly: what takes too long for that.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 RUN    ?=
 
-.PHONY: setup run test lint lock clean
+.PHONY: setup run test nightly lint lock clean
 
 setup: $(STAMP)
 
@@ -31,8 +32,13 @@ lint: setup
 	$(BIN)/python -m harness.spec.schema --check
 
 test: lint
-	$(BIN)/python -m pytest -m self --numprocesses 2 --dist loadfile --benchmark-disable
-	$(BIN)/python -m pytest -m integration $(RUN)
+	$(BIN)/python -m pytest -m "self and not slow" --numprocesses 2 --dist loadfile --benchmark-disable
+	$(BIN)/python -m pytest -m "integration or e2e" -k "not give_up" $(RUN)
+
+# What test leaves out: the slow tests of the harness, the five minutes of 4.2.2, the extensions and the performance cases.
+nightly: setup
+	$(BIN)/python -m pytest -m "self and slow" --benchmark-disable
+	$(BIN)/python -m pytest -m "e2e or extensions or performance" $(RUN)
 
 lock: setup
 	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check | grep -v ' @ ' > .ci/requirements.lock
