@@ -199,7 +199,7 @@ class Course:
 
     def _look(self, died: tuple[Mark, ...]) -> None:
         """Whether the run can still pass."""
-        part = self._watch.next_slice(now_ns() - PAST_NS)
+        part = self._watch.next_slice(now_ns() - PAST_NS, self._ledger[1])
         if self._life.outlook is None:
             return
         records = (*(part.records if part else ()), *died)

@@ -62,21 +62,28 @@ class Watch:
         self.steady_from_ns = self._sliced_ns = t_ns
         self.calls = self.failed = self.updates = 0
 
-    def next_slice(self, end_ns: int) -> Slice | None:
+    def next_slice(self, end_ns: int, ledger_ns: int) -> Slice | None:
         """What is known about the time from the last slice to `end_ns`, which has to be so long ago that nothing more
-        comes of it; None when nothing can be said."""
+        comes of it; None when nothing can be said.
+
+        `ledger_ns`: what the venue sent until then is known. What was delivered later is left out: it could only be
+        taken for an earlier update that looked the same.
+        """
+        end_ns = min(end_ns, ledger_ns)
+        if end_ns <= self._sliced_ns:
+            return None
         begin_ns, self._sliced_ns = self._sliced_ns, end_ns
         complete = len(self._held) < MOST_HELD
         records = tuple(self._held)
         self._held = deque((one for one in records if _time_of(one) > end_ns), maxlen=MOST_HELD)
-        if not complete or end_ns <= begin_ns:
+        if not complete:
             return None
         window = {"window": STEADY}
         frame: list[Record] = [Mark(begin_ns, "window.begin", window), Mark(end_ns, "window.end", window)]
         for (client, stream), keys in self.live.items():
             frame.append(Mark(begin_ns, "stream.live", {"client": client, "stream": stream, "keys": keys}))
         frame.append(Mark(end_ns, "trial.settled"))
-        kept = [one for one in records if not (isinstance(one, Mark) and one.name.startswith(("window.", "trial.")))]
+        kept = [one for one in records if not _is_frame(one) and _time_of(one) <= ledger_ns]
         return Slice((*frame, *kept), begin_ns, end_ns)
 
     def progress(self, lost_for_good: tuple[str, ...]) -> Progress:
@@ -112,6 +119,10 @@ class Watch:
             self._sliced_ns = max(self._sliced_ns, mark.t_ns)  # nobody was owed anything on it before
         elif mark.name in ENDS and self.live.pop((client, stream), None) is not None:
             self._sliced_ns = max(self._sliced_ns, mark.t_ns)
+
+
+def _is_frame(record: Record) -> bool:
+    return isinstance(record, Mark) and record.name.startswith(("window.", "trial."))
 
 
 def _came_too_late(call: Call) -> bool:

@@ -45,7 +45,7 @@ def test_updates_reach_the_callback_and_the_evidence() -> None:
             assert first.wrong == ""
             assert seen == [price("45000.10"), price("45000.20")]
             [live] = sink.marks("stream.live")
-            assert live.detail == {"client": "c1", "stream": "prices", "subscription": "1"}
+            assert live.detail == {"client": "c1", "stream": "prices", "subscription": "1", "keys": "BTCUSDT"}
         assert exchange.leftovers() == 0
 
     run(story())

@@ -96,5 +96,5 @@ def test_a_watch_holds_a_slice_and_no_more(monkeypatch: pytest.MonkeyPatch) -> N
         watch.hear(Mark(number, "stream.opened", {"client": "c", "stream": "prices"}))
     assert len(watch._held) <= 200
     assert len(watch._took_ms) <= watching.RECENT_CALLS
-    assert watch.next_slice(9_999) is None, "nothing is said of a slice that is not whole"
+    assert watch.next_slice(9_999, 9_999) is None, "nothing is said of a slice that is not whole"
     assert watch.progress(()).updates == 9_998

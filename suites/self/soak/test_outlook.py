@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,8 @@ def trade(watch: Watch, from_s: int, to_s: int, *, lost: frozenset[int] = frozen
                 watch.hear(price("watcher", second, second + 0.2))
 
 
-def looked(watch: Watch, until_s: float) -> tuple[str, ...]:
-    part = watch.next_slice(T0 + int(until_s * NS_PER_S))
+def looked(watch: Watch, until_s: float, ledger_s: float = 1_000) -> tuple[str, ...]:
+    part = watch.next_slice(T0 + int(until_s * NS_PER_S), T0 + int(ledger_s * NS_PER_S))
     assert isinstance(part, Slice)
     return lost_for_good(SOAK, part.records, SOUND)
 
@@ -116,7 +117,7 @@ def test_a_stream_that_was_down_is_owed_nothing_meanwhile() -> None:
 def test_a_share_that_cannot_recover_is_lost(standing: Standing, lost: list[str]) -> None:
     watch = steady()
     trade(watch, 0, 20)
-    part = watch.next_slice(T0 + 10 * NS_PER_S)
+    part = watch.next_slice(T0 + 10 * NS_PER_S, T0 + 20 * NS_PER_S)
     assert part is not None
     assert [one.split(":")[0] for one in lost_for_good(SOAK, part.records, standing)] == lost
 
@@ -136,3 +137,22 @@ def test_progress_tells_what_changed_since_the_warm_up() -> None:
     assert (told.rss_bytes, told.rss_grown_bytes) == (121.5, 1.5)
     assert (told.calls, told.failed) == (102, 1), "a cancel that came too late is an answer"
     assert 45 < told.p50_ms < 55 < 95 < told.p99_ms <= 100
+
+
+def test_a_look_before_there_is_anything_to_see_changes_nothing() -> None:
+    watch = steady()
+    watch.hear(price(VENUE, 0, -3))  # of the warm-up, taken in late: who got it then is not known any more
+    assert watch.next_slice(T0 - 9 * NS_PER_S, T0) is None
+    trade(watch, 1, 20)
+    assert looked(watch, 10) == ()
+
+
+def test_a_delivery_whose_update_is_not_known_yet_is_not_taken_for_an_earlier_one() -> None:
+    watch = steady()
+    trade(watch, 0, 20)
+    again = price("watcher", 12, 21.0)  # the price is back where it was, and the ledger is a second behind
+    watch.hear(again)
+    assert looked(watch, 15, ledger_s=20.0) == ()
+    watch.hear(replace(price(VENUE, 12, 20.9), serial=99))
+    trade(watch, 21, 40)
+    assert looked(watch, 30) == ()

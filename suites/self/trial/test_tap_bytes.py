@@ -407,7 +407,8 @@ def test_subscriptions_are_counted_over_all_connections() -> None:
     stream.start(on_update=lambda update: None)
     stream.mark_live()
     (live,) = sink.marks("stream.live")
-    assert dict(live.detail) == {"client": "seen", "stream": "prices", "subscription": "2"}
+    asked = {"client": "seen", "stream": "prices", "subscription": "2", "keys": "ETHUSDT,SOLUSDT"}
+    assert dict(live.detail) == asked
     for number in (7, 9):  # the later one's request comes first
         second.sent(frame(HEADERS, END_HEADERS, number, second.asking(PRICES.path)))
     second.sent(frame(DATA, END_STREAM, 9, message(requests.price_stream(["LATER"]).payload)))
