@@ -13,7 +13,7 @@ import pytest
 from .simulated import Venue, over
 from .watching import LiveServer, Watcher
 
-pytestmark = pytest.mark.self
+pytestmark = [pytest.mark.self, pytest.mark.slow]
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
 FAST = {"BACKOFF_SCALE": "0.2"}

@@ -16,7 +16,7 @@ from .simulated import Venue, over
 from .test_market_maker import AT_45050
 from .trading import MarketMaker, Walk, agrees, check_books, open_at, price_to, state
 
-pytestmark = pytest.mark.self
+pytestmark = [pytest.mark.self, pytest.mark.slow]
 
 
 @pytest.fixture

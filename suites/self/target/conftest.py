@@ -54,7 +54,13 @@ def kind(request: pytest.FixtureRequest, workshop: Workshop) -> str:
     return str(request.param)
 
 
-@pytest.fixture(params=["process", *(pytest.param(one, marks=pytest.mark.docker) for one in ("container", "compose"))])
+@pytest.fixture(
+    params=[
+        "process",
+        pytest.param("container", marks=pytest.mark.docker),
+        pytest.param("compose", marks=[pytest.mark.docker, pytest.mark.slow]),
+    ]
+)
 def any_kind(request: pytest.FixtureRequest, workshop: Workshop) -> str:
     """The same with a service of a Compose file: for what Compose could make different."""
     if request.param != "process":

@@ -77,6 +77,7 @@ def test_networks_and_volumes_of_another_stack_are_not_used_unless_they_are_exte
 
 
 @docker
+@pytest.mark.slow
 def test_only_the_services_of_the_profile_run_all_of_it_labelled_and_gone_at_the_end(
     composing: Workshop, engine: Engine, play: Play
 ) -> None:
@@ -101,6 +102,7 @@ def test_only_the_services_of_the_profile_run_all_of_it_labelled_and_gone_at_the
 
 
 @docker
+@pytest.mark.slow
 def test_an_isolated_service_is_cut_off_and_comes_back_at_its_address(composing: Workshop, play: Play) -> None:
     async def choreography() -> None:
         client = await composing.composed().start_service("market_maker", NOWHERE)
@@ -117,6 +119,7 @@ def test_an_isolated_service_is_cut_off_and_comes_back_at_its_address(composing:
 
 
 @docker
+@pytest.mark.slow
 def test_the_reference_stack_over_its_venue(composing: Workshop, play: Play) -> None:
     """As a user has it: images, and environment that the profile adds to. `auto` takes the Compose file."""
     images = TargetImages(load_profile("reference", {}))
@@ -167,6 +170,7 @@ def refused(workshop: Workshop, text: str | None = None, **spoiled: Any) -> str:
 
 
 @docker
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -194,6 +198,7 @@ def test_a_file_that_cannot_be_used(composing: Workshop, text: str, says: str) -
 
 
 @docker
+@pytest.mark.slow
 def test_a_file_that_is_not_there(composing: Workshop) -> None:
     profile = composing.compose_profile()
     assert profile.compose is not None
@@ -217,6 +222,7 @@ def test_no_engine_and_no_program(workshop: Workshop, monkeypatch: pytest.Monkey
 
 
 @docker
+@pytest.mark.slow
 def test_a_client_whose_image_is_not_there(composing: Workshop, play: Play) -> None:
     def spoil(tree: dict[str, Any]) -> None:
         tree["services"]["maker"]["image"] = "registry.invalid/none:1"
@@ -233,6 +239,7 @@ def test_a_client_whose_image_is_not_there(composing: Workshop, play: Play) -> N
 
 
 @docker
+@pytest.mark.slow
 def test_a_mount_that_the_engine_refuses(composing: Workshop, play: Play) -> None:
     def spoil(tree: dict[str, Any]) -> None:
         tree["services"]["exchange"]["devices"] = ["/dev/not-there:/dev/x"]
@@ -249,6 +256,7 @@ def test_a_mount_that_the_engine_refuses(composing: Workshop, play: Play) -> Non
 
 
 @docker
+@pytest.mark.slow
 def test_a_stack_that_dies_half_way(composing: Workshop, play: Play) -> None:
     async def choreography() -> None:
         launcher = composing.composed(client=small_client("die", host="0.0.0.0"))
@@ -262,6 +270,7 @@ def test_a_stack_that_dies_half_way(composing: Workshop, play: Play) -> None:
 
 
 @docker
+@pytest.mark.slow
 def test_a_service_that_never_becomes_healthy(composing: Workshop, play: Play) -> None:
     async def choreography() -> None:
         launcher = composing.composed(client={**small_client("unhealthy", host="0.0.0.0"), "ready_s": 2})
@@ -273,6 +282,7 @@ def test_a_service_that_never_becomes_healthy(composing: Workshop, play: Play) -
 
 
 @docker
+@pytest.mark.slow
 def test_host_ports_that_somebody_else_took(composing: Workshop, play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every port that is offered has a listener already: given up after three tries."""
     taken: list[socket.socket] = []

@@ -24,7 +24,7 @@ from .workshop import Play, Workshop, accepts, gone
 pytestmark = pytest.mark.self
 
 
-@pytest.fixture(params=["process", pytest.param("container", marks=pytest.mark.docker)])
+@pytest.fixture(params=["process", pytest.param("container", marks=[pytest.mark.docker, pytest.mark.slow])])
 def launch(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Launcher]:
     """Makes a launcher of the reference target; each kind in turn."""
     if request.param == "container":

@@ -20,7 +20,7 @@ from harness.evidence.evidence import Evidence
 
 from .loads import LIMIT_S, ROOT, by_hand, by_hand_to_its_end, free_port, locust_command, null_server
 
-pytestmark = pytest.mark.self
+pytestmark = [pytest.mark.self, pytest.mark.slow]
 
 
 def test_headless_with_its_table_files_and_evidence(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from harness.verdict.verdict import CaseVerdict, Status
 from suites.self.shell.ran import ROOT
 from suites.self.truth.loaded import carried_out, null_server, serving
 
-pytestmark = pytest.mark.self
+pytestmark = [pytest.mark.self, pytest.mark.slow]
 
 CALLS_PER_S, MESSAGES_PER_S = 3000, 50_000
 PROCESSES, USERS_EACH, TRIES = 2, 2, 3
