@@ -111,9 +111,12 @@ def growth_per_cycle(evidence: Evidence, of: Of) -> Measurement:
 
 
 def growth_over_cycles(evidence: Evidence, of: Of) -> Measurement:
-    """What the slope per cycle comes to in so many cycles."""
-    found = trend(series_over_cycles(evidence, of))
-    return Measurement(found.projected(number(of, "cycles")), told_over_cycles(found))
+    """What the slope per cycle comes to in so many cycles; a run of so many tells its own growth."""
+    series = series_over_cycles(evidence, of)
+    found = trend(series)
+    cycles = number(of, "cycles")
+    lasted = series.end - series.begin >= cycles
+    return Measurement(found.growth if lasted else found.projected(cycles), told_over_cycles(found))
 
 
 def told_over_time(found: Trend) -> str:
