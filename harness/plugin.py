@@ -42,7 +42,7 @@ class BoundCase:
 
 
 def case(case_id: str) -> Callable[[Body], Callable[..., None]]:
-    """Bind the test to the case of this id; the body gets `trial`, `stage`, `venue`, `connector` and `stack` by name."""
+    """Bind the test to the case of this id; the body gets what it asks for by name, see PROVIDED."""
 
     def bind(body: Body) -> Callable[..., None]:
         bound = BoundCase(case_id, body)
@@ -70,8 +70,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--launcher",
         default="auto",
         choices=("auto", "container", "process"),
-        help="auto: the profile's Compose file when it names one, else containers when a Docker engine answers and has the "
-        "image, else processes",
+        help="auto: the profile's Compose file when it names one, else containers when a Docker engine answers and has "
+        "the image, else processes",
     )
     group.addoption("--reports", default=str(ROOT / "reports"), metavar="DIR", help="where runs are written")
     group.addoption("--seed", type=int, default=1, metavar="N", help="seed of venues and loads (1)")

@@ -83,7 +83,7 @@ class Launcher(Protocol):
         ...
 
     async def start_null_server(self, rate_per_s: float = 0.0) -> Service:
-        """Start the null gRPC server where a connector would be, SERVING; what the instrument alone takes is seen there.
+        """Start the null gRPC server where a connector would be, SERVING; it shows what the instrument takes.
 
         `rate_per_s`: messages a second on each price stream; 0: without pause. Raises TargetError in one sentence.
         """

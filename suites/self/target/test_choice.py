@@ -31,7 +31,7 @@ def attached(folder: Path, address: str) -> Profile:
 
 
 def test_unknown_launcher(workshop: Workshop) -> None:
-    with pytest.raises(TargetError, match="no launcher 'podman': use one of auto, compose, container, process, attached"):
+    with pytest.raises(TargetError, match="no launcher 'podman': use one of auto, compose, container"):
         choose_launcher(workshop.profile(), "podman")
 
 

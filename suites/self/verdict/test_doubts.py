@@ -11,6 +11,7 @@ from harness.evidence.records import Mark, Reading, Record
 from harness.spec.case import Argument, Case, Criterion
 from harness.verdict import doubts
 from harness.verdict.judge import judge
+from harness.verdict.raised import Raised
 from harness.verdict.verdict import CaseVerdict, Doubt, Status
 
 from .histories import MS, TODAY, S, calls, case, criterion, deliveries, judged, live, readings, updates, window
@@ -102,7 +103,7 @@ def test_a_process_that_was_down_on_purpose_leaves_no_suspicious_gap() -> None:
 
 
 def test_a_guard_that_breaks_is_a_doubt_about_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    def explode(case: Case, evidence: Evidence) -> list[doubts.Raised]:
+    def explode(case: Case, evidence: Evidence) -> list[Raised]:
         raise KeyError("x")
 
     monkeypatch.setattr(doubts, "GUARDS", (explode,))
