@@ -44,7 +44,7 @@ MET, NOT_MET, BROKEN = 0, 1, 3
 ROOT = Path(__file__).resolve().parents[2]
 CASE = "6.1.1"
 OVER = ("ended", "failed")
-BYTES_PER_UPDATE = 90.0
+BYTES_PER_UPDATE = 75.0
 """Of evidence, for one price update with its deliveries and all that happens meanwhile, as seen in recorded runs."""
 
 
