@@ -18,6 +18,7 @@ from harness.record.store import RunFolder, RunStore
 from harness.report.report import write_report
 from harness.report.terminal import speaks_unicode, summary_lines
 from harness.session import judge_recorded
+from harness.soak.command import soak
 from harness.spec.binding import bindings
 from harness.spec.case import Case
 from harness.spec.errors import SpecError
@@ -55,6 +56,7 @@ def cli() -> None:
 cli.add_command(venue)
 cli.add_command(compare)
 cli.add_command(calibrate)
+cli.add_command(soak)
 
 
 @cli.command()
