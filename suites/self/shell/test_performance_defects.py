@@ -8,7 +8,6 @@ Each is a real run of a performance case and takes minutes, so only on request, 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,11 +30,10 @@ TEST_OF = {
 }
 
 
-def seeded() -> Iterator[tuple[str, str]]:
+def seeded() -> list[tuple[str, str]]:
     """Defect and case."""
-    for name, defect in sorted(DEFECTS.items()):
-        for case_id in sorted({case_id for case_id, _ in defect.CATCHES} & TEST_OF.keys()):
-            yield name, case_id
+    caught = {name: {case_id for case_id, _ in defect.CATCHES} for name, defect in DEFECTS.items()}
+    return [(name, case_id) for name in sorted(caught) for case_id in sorted(caught[name] & TEST_OF.keys())]
 
 
 def required(case_id: str) -> set[str]:
