@@ -37,6 +37,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PYTEST_TO_NFR = {0: MET, 1: NOT_MET, 2: BROKEN, 3: BROKEN, 4: USAGE, 5: USAGE}
 """pytest: passed, failed, interrupted, internal error, usage, nothing collected."""
 
+WIDE = 110
+"""Columns of a terminal that has room for everything about a case in one line."""
+
 _specs = click.option("--specs", type=click.Path(path_type=Path), default=ROOT / "specs", help="The cases' YAML files.")
 _reports = click.option(
     "--reports", type=click.Path(path_type=Path), default=ROOT / "reports", help="Where runs are written."
@@ -69,7 +72,7 @@ def cases(specs: Path, reports: Path, as_json: bool) -> None:
     bound = {binding.case_id: binding.place for binding in bindings(ROOT / "suites")}
     last = RunStore(reports).last_verdicts()
     if as_json:
-        rows = [
+        documents = [
             {
                 "id": case.id,
                 "title": case.title,
@@ -84,16 +87,25 @@ def cases(specs: Path, reports: Path, as_json: bool) -> None:
             }
             for case in known
         ]
-        click.echo(json.dumps({"schema": "nfr.cases", "version": 1, "cases": rows}, indent=2))
+        click.echo(json.dumps({"schema": "nfr.cases", "version": 1, "cases": documents}, indent=2))
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("case", "title", "group", "priority", "criteria", "test", "last verdict"):
-        table.add_column(name, justify="right" if name == "criteria" else "left", no_wrap=True, overflow="ellipsis")
-    for case in known:
-        verdict = last[case.id][1].value if case.id in last else "never run"
-        test = "bound" if case.id in bound else "awaiting"
-        table.add_row(case.id, case.title, case.group, case.priority, str(len(case.criteria)), test, verdict)
+    rows = [
+        (
+            case.id, case.title, case.group, case.priority, str(len(case.criteria)),
+            "bound" if case.id in bound else "awaiting",
+            last[case.id][1].value if case.id in last else "never run",
+        )
+        for case in known
+    ]  # fmt: skip
+    names = ("case", "title", "group", "priority", "criteria", "test", "last verdict")
     console = Console()
+    # In a narrow terminal the two columns that hardly ever change make room for the titles.
+    shown = [name for name in names if console.width >= WIDE or name not in ("criteria", "test")]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in shown:
+        table.add_column(name, justify="right" if name == "criteria" else "left", no_wrap=name != "title")
+    for row in rows:
+        table.add_row(*(cell for name, cell in zip(names, row, strict=True) if name in shown))
     console.print(table)
     console.print(f"\n{len(known)} cases, {len(bound)} with a test", highlight=False)
     for reason in dict.fromkeys(case.awaiting for case in known if case.awaiting):
