@@ -41,7 +41,7 @@ def required(case_id: str) -> set[str]:
     return {one.id for one in case.criteria if one.level is Level.REQUIRED}
 
 
-@pytest.mark.parametrize(("name", "case_id"), seeded())
+@pytest.mark.parametrize(("name", "case_id"), list(seeded()))
 def test_a_defect_of_performance_is_caught_by_its_criteria(name: str, case_id: str, tmp_path: Path) -> None:
     profile = reference_with(tmp_path, command=["{python}", "-m", "harness.reference.defects", name])
     ran = run_pytest(
