@@ -17,7 +17,6 @@ from harness.client.errors import ConnectFailed
 from harness.evidence.clock import now_ns
 from harness.evidence.evidence import Evidence
 from harness.evidence.recorder import Recorder, RecorderError
-from harness.evidence.records import Mark, Record
 from harness.record.errors import RecordError
 from harness.record.host import git_state, this_host
 from harness.record.run import RunInfo
@@ -34,6 +33,8 @@ from harness.target.launcher import LauncherFactory
 from harness.target.leftovers import sweep
 from harness.target.owner import Tag
 from harness.target.profile import Profile, load_profile
+from harness.trial.sink import Sink
+from harness.trial.stack import CLIENTS
 from harness.trial.stage import Stage
 from harness.trial.trial import CutShort, Trial
 from harness.venue.control import ControlError
@@ -69,30 +70,6 @@ class Options:
     specs: Path
     suites: Path
     command: tuple[str, ...]
-
-
-class _Sink:
-    """Where everybody records. A recording that fails ends the case once, instead of raising in every callback."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
-        self._case = asyncio.current_task()
-        self._loop = asyncio.get_running_loop()
-        self.failure: RecorderError | None = None
-        self.is_over = False
-        """The choreography is over: what comes of taking everything down is no evidence, but for how the trial went."""
-
-    def __call__(self, record: Record) -> None:
-        if self.failure is not None:
-            return
-        if self.is_over and not (isinstance(record, Mark) and record.name.startswith("trial.")):
-            return
-        try:
-            self._recorder.append(record)
-        except RecorderError as failure:
-            self.failure = failure
-            if self._case is not None:
-                self._loop.call_soon_threadsafe(self._case.cancel)
 
 
 @dataclass(eq=False)
@@ -184,7 +161,7 @@ class NfrSession:
             target=profile.name,
             plan_digest=_plan_digest(case, self.options.seed),
         )
-        sink = _Sink(recorder)
+        sink = Sink(recorder)
         trial = Trial(sink, profile, evidence_path)
         trial.mark("trial.began")
         try:
@@ -274,8 +251,6 @@ async def _provide(stage: Stage, profile: Profile, asks_for: Sequence[str]) -> d
     if ("venue" in asks_for or "connector" in asks_for) and exchange != "mock":
         provided["venue"] = await stage.venue(exchange)
     if "stack" in asks_for:
-        from harness.trial.stack import CLIENTS
-
         provided["stack"] = stack = await stage.stack(exchange, *CLIENTS)
         provided["venue"], provided["connector"] = stack.venue, stack.connector
     elif "connector" in asks_for:

@@ -13,7 +13,6 @@ from pathlib import Path
 from harness.client.errors import ConnectFailed
 from harness.evidence.clock import NS_PER_S, now_ns
 from harness.evidence.recorder import Recorder, RecorderError
-from harness.evidence.records import Mark, Record
 from harness.record.errors import RecordError
 from harness.record.folder import RunFolder
 from harness.soak.checkpoint import Checkpoint
@@ -25,6 +24,7 @@ from harness.target.errors import TargetError
 from harness.target.launcher import LauncherFactory
 from harness.target.owner import Tag
 from harness.target.profile import Profile
+from harness.trial.sink import Sink
 from harness.trial.stack import CLIENTS
 from harness.trial.stage import Stage
 from harness.trial.trial import CutShort, Trial
@@ -54,29 +54,6 @@ class Setting:
         return self.folder.evidence_path(self.case_id, 1)
 
 
-class _Sink:
-    """Where everybody records; a recording that fails ends the life once, instead of raising in every callback."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
-        self._task = asyncio.current_task()
-        self._loop = asyncio.get_running_loop()
-        self.failure: RecorderError | None = None
-        self.is_over = False
-
-    def __call__(self, record: Record) -> None:
-        if self.failure is not None:
-            return
-        if self.is_over and not (isinstance(record, Mark) and record.name.startswith("trial.")):
-            return
-        try:
-            self._recorder.append(record)
-        except RecorderError as failure:
-            self.failure = failure
-            if self._task is not None:
-                self._loop.call_soon_threadsafe(self._task.cancel)
-
-
 async def live(setting: Setting, plan: SoakPlan, life: Life, previous: Checkpoint | None) -> Checkpoint:
     """Carry it out to its end; returns the last checkpoint, which is on disk. Raises SoakBroken.
 
@@ -93,7 +70,7 @@ async def live(setting: Setting, plan: SoakPlan, life: Life, previous: Checkpoin
         raise SoakBroken(str(refused)) from None
     kept = [life.first]
     life = replace(life, keep=_keeping(recorder, life.keep, kept))
-    sink = _Sink(recorder)
+    sink = Sink(recorder)
     trial = Trial(sink, setting.profile, path)
     if previous is not None:
         mark_gap(trial, previous)
@@ -123,7 +100,7 @@ async def live(setting: Setting, plan: SoakPlan, life: Life, previous: Checkpoin
     return last
 
 
-async def _staged(setting: Setting, trial: Trial, plan: SoakPlan, life: Life, sink: _Sink) -> Checkpoint:
+async def _staged(setting: Setting, trial: Trial, plan: SoakPlan, life: Life, sink: Sink) -> Checkpoint:
     launcher = setting.launchers.make(setting.folder.info.id, setting.folder.log_path, sink)
     labels = Tag.of(setting.folder.info.id).environment()
     async with Stage(trial, launcher, setting.profile, setting.seed, labels) as stage:

@@ -8,7 +8,7 @@ import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from harness.client.follower import Follower
 from harness.evidence.clock import monotonic_s
@@ -21,11 +21,9 @@ from harness.trial.neighbours import Neighbours
 from harness.trial.nudge import DEFAULT_SYMBOL, nudge_streams
 from harness.trial.path import Path
 from harness.trial.probes import PERIOD_S, Sampler, venue_readings
+from harness.trial.stack import Stack
 from harness.trial.trial import CutShort, Trial
 from harness.venue.control import VenueControl
-
-if TYPE_CHECKING:
-    from harness.trial.stack import Stack
 
 EXCHANGES = ("binance", "bitget", "gate", "okx", "bybit")
 REST_S = 5.5
@@ -145,8 +143,6 @@ class Stage:
         `exchange` "": the profile's. With no client named none is started: `Stack.start` does that. `wait` False leaves
         waiting for the connector to `Stack.come_up`. `venue_path`: put a path between connector and venue too.
         """
-        from harness.trial.stack import Stack
-
         exchange = exchange or self.profile.venue.exchange
         venue = await self.venue(exchange)
         through = await self.venue_path(exchange) if venue_path else None
