@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from scipy import stats
 
 from harness.evidence.evidence import Evidence
 from harness.evidence.records import VENUE, Outcome
 from harness.evidence.tables import CallTable, Floats, MessageTable
+from harness.verdict.distributions import beta_quantile, student_quantile, tied_ranks
 from harness.verdict.interval import Interval
 from harness.verdict.performance import FLOOR
 from harness.verdict.selecting import NS_PER_MS, NS_PER_S, NULL, Span, closed, in_spans, windows
@@ -156,7 +156,7 @@ def _half_width(a: Floats, b: Floats, confidence: float) -> float:
     freedom = len(a) + len(b) - 2
     squares = float(((a - a.mean()) ** 2).sum() + ((b - b.mean()) ** 2).sum())
     variance = squares / freedom * (1 / len(a) + 1 / len(b))
-    return float(stats.t.ppf((1 + confidence) / 2, freedom)) * math.sqrt(variance)
+    return student_quantile((1 + confidence) / 2, freedom) * math.sqrt(variance)
 
 
 def _errors(name: str, a: Sequence[_Series], b: Sequence[_Series]) -> Comparison:
@@ -166,8 +166,8 @@ def _errors(name: str, a: Sequence[_Series], b: Sequence[_Series]) -> Comparison
     if min(totals) == 0:
         return Comparison(name, "errors", "%", share_a, share_b, None, math.inf, None, Answer.TOO_LITTLE)
     tail, both = (1 - STRICT) / 2, sum(counts)
-    low = float(stats.beta.ppf(tail, counts[1], both - counts[1] + 1)) if counts[1] else 0.0
-    high = float(stats.beta.ppf(1 - tail, counts[1] + 1, both - counts[1])) if counts[0] else 1.0
+    low = beta_quantile(tail, counts[1], both - counts[1] + 1) if counts[1] else 0.0
+    high = beta_quantile(1 - tail, counts[1] + 1, both - counts[1]) if counts[0] else 1.0
     scale = totals[0] / totals[1]
     ratio = Interval(scale * _odds(low), scale * _odds(high))
     answer = Answer.NO_DIFFERENCE
@@ -184,7 +184,7 @@ def _effect(a: Floats, b: Floats) -> float | None:
     """The probability that a sample of B is larger than one of A, ties half: Mann-Whitney's U as a share."""
     if not len(a) or not len(b):
         return None
-    ranks = stats.rankdata(np.concatenate([a, b]))
+    ranks = tied_ranks(np.concatenate([a, b]))
     u = float(ranks[len(a) :].sum()) - len(b) * (len(b) + 1) / 2
     return u / (len(a) * len(b))
 

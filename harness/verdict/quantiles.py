@@ -7,8 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
+from harness.verdict.distributions import beta_quantile, binomial_quantile
 from harness.verdict.interval import Interval
 
 CONFIDENCE = 0.95
@@ -56,8 +56,8 @@ def ranks(samples: int, quantile: float) -> tuple[int, int]:
     """Ranks, from 1, of the order statistics that enclose the quantile; 0 and samples + 1 are open ends."""
     if samples == 0:
         return 0, 1
-    below = int(stats.binom.ppf(_TAIL, samples, quantile))
-    above = int(stats.binom.ppf(1 - _TAIL, samples, quantile)) + 1
+    below = binomial_quantile(_TAIL, samples, quantile)
+    above = binomial_quantile(1 - _TAIL, samples, quantile) + 1
     return below, above
 
 
@@ -73,8 +73,8 @@ def share_interval(least: int, most: int, samples: int) -> Interval:
     """
     if samples == 0:
         return Interval(0.0, 1.0)
-    low = float(stats.beta.ppf(_TAIL, least, samples - least + 1)) if least > 0 else 0.0
-    high = float(stats.beta.ppf(1 - _TAIL, most + 1, samples - most)) if most < samples else 1.0
+    low = beta_quantile(_TAIL, least, samples - least + 1) if least > 0 else 0.0
+    high = beta_quantile(1 - _TAIL, most + 1, samples - most) if most < samples else 1.0
     return Interval(low, high)
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
+from harness.verdict.distributions import student_quantile, tied_ranks
 from harness.verdict.interval import EVERYTHING, Interval
 
 Floats = npt.NDArray[np.float64]
@@ -69,7 +69,7 @@ def cleaned(residuals: Floats, y: Floats) -> Floats:
 def stretched(residuals: Floats, parameters: int = 2) -> float:
     """How much larger than for independent residuals the variance of their mean is; 1 at least."""
     count = len(residuals)
-    ranks = stats.rankdata(residuals)
+    ranks = tied_ranks(residuals)
     centred = ranks - ranks.mean()
     power = float(centred @ centred)
     if power == 0 or count <= parameters + 1:
@@ -83,7 +83,7 @@ def stretched(residuals: Floats, parameters: int = 2) -> float:
 
 def student(independent: float) -> float:
     """The two-sided quantile for so many independent points less the two that the line takes."""
-    return float(stats.t.ppf((1 + CONFIDENCE) / 2, max(independent - 2, 1)))
+    return student_quantile((1 + CONFIDENCE) / 2, max(independent - 2, 1))
 
 
 def _slopes(x: Floats, y: Floats) -> Floats:
