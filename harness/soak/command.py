@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -20,9 +21,6 @@ from harness.record.folder import RunFolder
 from harness.record.host import git_state, this_host
 from harness.record.run import RunInfo
 from harness.record.store import RunStore
-from harness.report.report import write_report
-from harness.report.terminal import speaks_unicode, summary_lines
-from harness.session import judge_recorded
 from harness.soak.checkpoint import Checkpoint, CheckpointError
 from harness.soak.course import Life
 from harness.soak.life import Setting, SoakBroken, live
@@ -32,18 +30,17 @@ from harness.soak.plan import SoakPlan, clock, seconds_of
 from harness.soak.schedule import Happening, ScheduleError, read_schedule
 from harness.spec.case import Case
 from harness.spec.errors import SpecError
-from harness.spec.loader import load_acceptance, load_cases
+from harness.spec.loader import load_cases
 from harness.target.choice import choose_launcher
 from harness.target.errors import TargetError
 from harness.target.leftovers import sweep
 from harness.target.profile import load_profile
-from harness.verdict.acceptance import assess
-from harness.verdict.verdict import CaseVerdict, Status
 
 MET, NOT_MET, BROKEN = 0, 1, 3
 ROOT = Path(__file__).resolve().parents[2]
 CASE = "6.1.1"
 OVER = ("ended", "failed")
+CLOSING_LIMIT_S = 900.0
 BYTES_PER_UPDATE = 75.0
 """Of evidence, for one price update with its deliveries and all that happens meanwhile, as seen in recorded runs."""
 
@@ -162,8 +159,7 @@ def _run(setting: Setting, case: Case, plan: SoakPlan, previous: Checkpoint | No
         _finish(folder, "interrupted", "interrupted")
         return BROKEN
     _finish(folder, "interrupted" if last.state == "stopped" else "finished", _label(plan, last))
-    verdict = _judged(setting, case, specs)
-    return MET if verdict.status is Status.PASS else NOT_MET
+    return _closed(folder, specs)
 
 
 async def _lived(
@@ -224,19 +220,16 @@ def _finish(folder: RunFolder, state: str, note: str) -> None:
         click.echo(f"nfr: {error}", err=True)
 
 
-def _judged(setting: Setting, case: Case, specs: Path) -> CaseVerdict:
-    folder = setting.folder
-    verdict = judge_recorded(folder, case, setting.profile)
-    known, verdicts = load_cases(specs), folder.verdicts()
-    standing = assess(known, verdicts, load_acceptance(specs / "acceptance.yaml"))
-    write_report(folder, known, verdicts, standing)
-    for finding in verdict.findings:
-        reason = f": {finding.reason}" if finding.reason else ""
-        click.echo(f"  [{finding.status.value}] {finding.criterion} ({finding.level}): {finding.says}{reason}")
-    for line in summary_lines(standing, verdicts, known, 100, folder.report_path, unicode=speaks_unicode(sys.stdout)):
-        click.echo(line)
-    click.echo(f"nfr: {CASE} {verdict.status.value}; {folder.info.note}")
-    return verdict
+def _closed(folder: RunFolder, specs: Path) -> int:
+    """Judged and reported in a process of its own; its exit code, or BROKEN when it did not come to an end."""
+    command = [sys.executable, "-m", "harness.soak.closing", str(folder.path.resolve()), str(specs.resolve())]
+    sys.stdout.flush()
+    try:
+        code = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, timeout=CLOSING_LIMIT_S).returncode
+    except subprocess.TimeoutExpired:
+        click.echo(f"nfr: judging was not over after {CLOSING_LIMIT_S:g} s: `nfr judge {folder.info.id}`", err=True)
+        return BROKEN
+    return code if code in (MET, NOT_MET) else BROKEN
 
 
 def _status(folder: RunFolder, as_json: bool) -> int:

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.record import GitState, RecordError, RunStore, git_state, this_host
+from harness.record.errors import RecordError
 from harness.record.files import write_whole
+from harness.record.host import git_state, this_host
+from harness.record.run import GitState
+from harness.record.store import RunStore
 from harness.verdict.verdict import Status
 
 from . import made
@@ -22,7 +25,8 @@ pytestmark = pytest.mark.self
 ROOT = Path(__file__).resolve().parents[3]
 FILL = """
     import pathlib, sys
-    from harness.record import RecordError, RunStore
+    from harness.record.errors import RecordError
+    from harness.record.store import RunStore
     from harness.record.files import write_whole
     from suites.self.record import made
     {before}

@@ -12,7 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from harness import record
-from harness.record import RecordError, RunFolder, RunInfo, RunStore
+from harness.record.errors import RecordError
+from harness.record.folder import RunFolder
+from harness.record.run import RunInfo
+from harness.record.store import RunStore
 from harness.spec.case import Case
 from harness.verdict.interval import Interval
 from harness.verdict.verdict import CaseVerdict, Status

@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.evidence.clock import NS_PER_S
-from harness.record import RecordError, RunFolder, RunStore
+from harness.record.errors import RecordError
+from harness.record.folder import RunFolder
 from harness.record.names import log_name, new_run_id
+from harness.record.store import RunStore
 from harness.verdict.verdict import Status
 
 from . import made

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.record import RecordError, RunFolder, RunStore
 from harness.record.documents import Document, Format
+from harness.record.errors import RecordError
+from harness.record.folder import RunFolder
+from harness.record.store import RunStore
 
 from . import made
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from harness.evidence.evidence import Evidence
 from harness.evidence.records import Call, Fact, Mark, Message, Record
-from harness.record import RunFolder, RunStore
+from harness.record.folder import RunFolder
+from harness.record.store import RunStore
 from harness.report.report import write_report
 from harness.spec.case import Case
 from harness.spec.loader import load_acceptance, load_cases

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from harness.evidence.evidence import Evidence
 from harness.evidence.records import Mark
-from harness.record import GitState, HostInfo, RunFolder, RunInfo, RunStore
+from harness.record.folder import RunFolder
+from harness.record.run import GitState, HostInfo, RunInfo
+from harness.record.store import RunStore
 from harness.spec.acceptance import Acceptance, Counts, GroupGate
 from harness.spec.case import Case, Criterion, Group, Level, Op, Priority
 from harness.verdict.acceptance import Standing, assess

@@ -15,7 +15,9 @@ from junitparser import JUnitXml
 
 from harness import record
 from harness.evidence.recorder import Recorder
-from harness.record import RecordError, RunFolder, RunStore
+from harness.record.errors import RecordError
+from harness.record.folder import RunFolder
+from harness.record.store import RunStore
 from harness.report.report import write_report
 from harness.verdict.verdict import Doubt, Status
 
