@@ -133,7 +133,8 @@ async def measure_floor(
             return await measure_floor(stage, plan, address=own, window=window, samples=samples)
     null = dataclasses.replace(
         plan,
-        address=address, client=NULL, window=window, warm_s=FLOOR_WARM_S, metadata=(), shape=Shape.CONSTANT,
+        address=address, client=NULL, window=window, warm_s=FLOOR_WARM_S, metadata=(),
+        shape=plan.shape if plan.shape is Shape.POISSON else Shape.CONSTANT,
         duration_s=min(max(1.0, SPARE_SHARE * samples / plan.rate_per_s), LONGEST_FLOOR_S),
     )  # fmt: skip
     if plan.streams:  # the null server has the rate, and one reader is read like many

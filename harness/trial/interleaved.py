@@ -1,7 +1,7 @@
 """Interleaved calls: the same read natively and through the connector, turn by turn, in a process of its own.
 
 `python -m harness.trial.interleaved` carries out the plan in its environment and writes its evidence; `run_turns`
-starts it and takes the evidence into the trial. One thread makes all calls, so that both parties have the same machine.
+starts it and takes the evidence into the trial. One thread makes all calls: both parties have the same machine.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from harness.evidence.clock import NS_PER_S, now_ns
 from harness.evidence.evidence import Evidence
 from harness.evidence.recorder import Recorder
 from harness.evidence.records import Fact, Mark
+from harness.trial.load.priority import in_real_time, ordinary
 from harness.trial.load.run import LoadError
 from harness.trial.load.template import rpc
 from harness.trial.trial import Trial
@@ -47,9 +48,10 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """Each party is called `rounds` times in `window`, `rounds_per_s` a second, in turn and evenly spread; 0: at once.
+    """Each party has a turn in each of `rounds` rounds in `window`, `rounds_per_s` a second, evenly spread; 0: at once.
 
-    `warm_rounds` of the same go before and are not recorded.
+    A turn cannot begin before the one before it is over; such a wait is nobody's latency, so calls are due when they
+    are sent. `warm_rounds` of the same go before and are not recorded.
     """
 
     parties: tuple[Party, ...]
@@ -62,6 +64,11 @@ class Turns:
     def calls_per_s(self) -> float:
         """Of all parties together."""
         return self.rounds_per_s * len(self.parties)
+
+    @property
+    def seconds(self) -> float:
+        """What the rounds take, the warm-up's included, where they have a pace."""
+        return (self.warm_rounds + self.rounds) / self.rounds_per_s if self.rounds_per_s else 0.0
 
     def to_json(self) -> str:
         """With the secrets: for the environment of the generator only."""
@@ -105,8 +112,11 @@ async def run_turns(trial: Trial, turns: Turns, *, env: Mapping[str, str] | None
 # -- in the generator's process ---------------------------------------------------------------------
 
 
+Caller = Callable[[], Timed]
+
+
 @contextlib.contextmanager
-def _caller(party: Party) -> Iterator[tuple[Callable[[int], Timed], Callable[[], str]]]:
+def _caller(party: Party) -> Iterator[tuple[Caller, Callable[[], str]]]:
     """How this party is called, and whose clock stamps it."""
     if party.kind == "native":
         with contextlib.closing(NativeAccount(party.address, party.key, party.secret)) as native:
@@ -114,7 +124,7 @@ def _caller(party: Party) -> Iterator[tuple[Callable[[int], Timed], Callable[[],
         return
     method = rpc(METHOD)
     with MeasuringClient(party.address) as client:
-        yield lambda due_ns: client.unary(method, b"", due_ns), lambda: client.stamps
+        yield lambda: client.unary(method, b""), lambda: client.stamps
 
 
 def carry_out(turns: Turns, recorder: Recorder) -> None:
@@ -125,9 +135,11 @@ def carry_out(turns: Turns, recorder: Recorder) -> None:
         _rounds(turns, calls, turns.warm_rounds)
         gc.collect()
         gc.disable()  # a collection in the window would be measured as somebody's latency
+        prompt = turns.rounds_per_s > 0 and in_real_time()
         cpu_s, began_ns = time.process_time(), now_ns()
         made = _rounds(turns, calls, turns.rounds)
         ended_ns = now_ns()
+        ordinary()
         share = (time.process_time() - cpu_s) * NS_PER_S / max(1, ended_ns - began_ns)
         kernel = all(stamps() == "kernel" for _, stamps in callers)
     for number, (party, timed) in enumerate(made, start=1):
@@ -138,23 +150,19 @@ def carry_out(turns: Turns, recorder: Recorder) -> None:
         recorder.append(Mark(ended_ns, "window.end", {"window": turns.window}))
         recorder.append(Fact("instrument.generator_cpu", share, "", turns.window))
         recorder.append(Fact("instrument.processes", 1, "", turns.window))
+        recorder.append(Fact("instrument.real_time", float(prompt), "", turns.window))
         if turns.rounds_per_s:
             recorder.append(Fact("instrument.offered_per_s", turns.calls_per_s, "calls/s", turns.window))
 
 
-def _rounds(turns: Turns, calls: list[tuple[Party, Callable[[int], Timed]]], rounds: int) -> list[tuple[Party, Timed]]:
+def _rounds(turns: Turns, calls: list[tuple[Party, Caller]], rounds: int) -> list[tuple[Party, Timed]]:
     made: list[tuple[Party, Timed]] = []
     start_ns = now_ns() + round(LEAD_S * NS_PER_S)
-    free_ns = 0
     for number in range(rounds * len(calls)):
         party, call = calls[number % len(calls)]
-        due_ns = round(start_ns + number * NS_PER_S / turns.calls_per_s) if turns.rounds_per_s else 0
-        if due_ns > now_ns():
-            time.sleep((due_ns - now_ns()) / NS_PER_S if due_ns > now_ns() else 0)
-        # A turn cannot begin before the one before it is over: such a wait is nobody's latency.
-        timed = call(max(due_ns, free_ns) if due_ns else 0)
-        free_ns = timed.done_ns
-        made.append((party, timed))
+        if turns.rounds_per_s:
+            time.sleep(max(0, round(start_ns + number * NS_PER_S / turns.calls_per_s) - now_ns()) / NS_PER_S)
+        made.append((party, call()))
     return made
 
 

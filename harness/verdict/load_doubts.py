@@ -20,6 +20,7 @@ from harness.verdict.performance import (
     MHZ_MIN,
     OFFERED,
     OTHERS,
+    REAL_TIME,
     STAMPS,
     WARM,
     fact,
@@ -131,6 +132,8 @@ def lateness(case: Case, evidence: Evidence) -> Iterable[Raised]:
             if late > LATE_SHARE * limit_ms:
                 says = f"in the window {window} the generator itself sent its calls up to {late:.1f} ms late (p99)"
                 hint = "leave the machine to the run alone, give it more cores, or use more generator processes"
+                if fact(evidence, REAL_TIME, window) == 0:
+                    hint = "let the generator take real-time priority (root, or CAP_SYS_NICE); " + hint
                 yield _unless_far_beyond(criterion, evidence, late, Doubt("late generator", says, hint, True))
 
 

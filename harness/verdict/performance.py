@@ -19,6 +19,7 @@ Facts about a window, subject the window's name:
 `instrument.offered_per_s` the rate of the timetable; `instrument.generator_cpu` share (0..1) of one core that the
 busiest generator process used; `instrument.processes` their number; `host.steal_percent`;
 `host.throttled` thermal throttle events; `host.cpu_mhz_min` and `host.cpu_mhz_max` as sampled in the window.
+`instrument.real_time` 1 when all generators ran before ordinary processes while they measured.
 Readings `host.others`: CPU seconds of the host that went to nobody of the run.
 Fact `instrument.stamps`: 1 by the kernel, 0 by the user-space clock. What cannot be had on a platform is left out
 (steal, throttling, frequency) or said by a fact `unmeasurable` (subject `instrument.floor`, `instrument.ceiling`).
@@ -44,6 +45,7 @@ HELD = "instrument.held"
 OFFERED = "instrument.offered_per_s"
 GENERATOR_CPU = "instrument.generator_cpu"
 STAMPS = "instrument.stamps"
+REAL_TIME = "instrument.real_time"
 OTHERS = "host.others"
 STEAL = "host.steal_percent"
 THROTTLED = "host.throttled"

@@ -16,7 +16,8 @@ from gevent.event import Event  # type: ignore[import-untyped,unused-ignore]
 
 from harness.evidence.clock import NS_PER_S, now_ns
 from harness.trial.load.notebook import Notebook, Parcel
-from harness.trial.load.plan import LoadPlan
+from harness.trial.load.plan import LoadPlan, Shape
+from harness.trial.load.priority import in_real_time, ordinary
 from harness.trial.load.tempo import Alarm
 
 log = logging.getLogger("harness.load")
@@ -72,6 +73,7 @@ class Done(TypedDict):
     unsent: int
     held: int
     cpu: float
+    real_time: bool
     stamps: str
     calls: int
     messages: int
@@ -100,6 +102,7 @@ class Crew:
         self.end_ns = FOREVER_NS
         self.unsent = self.held = 0
         self.cpu = 0.0
+        self.real_time = False
         self.stamps = ""
         self._members: list[Member] = []
         self._finished = finished
@@ -120,6 +123,7 @@ class Crew:
             if self._measuring is not None:
                 self._measuring.join()
             gc.enable()
+            ordinary()
             self._send()
             log.info("%d calls and %d messages were written down here", self.notebook.made, self.notebook.messages)
             self._finished()
@@ -143,6 +147,7 @@ class Crew:
         self.notebook.window_ns = (job.begin_ns, job.end_ns)
         if job.short:
             gc.disable()  # a collection in the middle of a window would hold all users for milliseconds
+            self.real_time = job.plan.shape is not Shape.CLOSED and in_real_time()
         if self._measuring is None:
             self._measuring = gevent.spawn(self._measure, job)
             if not job.short:
@@ -164,9 +169,9 @@ class Crew:
     def done(self) -> Done:
         """What is to be told besides the notebook's parcels."""
         return Done(
-            unsent=self.unsent, held=self.held, cpu=self.cpu, stamps=self.stamps, calls=self.notebook.made,
-            messages=self.notebook.messages, inside=self.notebook.inside, failed=self.notebook.failed,
-            marks=self.notebook.marks,
+            unsent=self.unsent, held=self.held, cpu=self.cpu, real_time=self.real_time, stamps=self.stamps,
+            calls=self.notebook.made, messages=self.notebook.messages, inside=self.notebook.inside,
+            failed=self.notebook.failed, marks=self.notebook.marks,
         )  # fmt: skip
 
     def _keep_sending(self) -> None:

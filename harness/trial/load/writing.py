@@ -133,6 +133,7 @@ class Writing:
         facts = [
             Fact("instrument.generator_cpu", max((one["cpu"] for one in done), default=0.0), "", window),
             Fact("instrument.processes", len(self._parts), "", window),
+            Fact("instrument.real_time", float(all(one["real_time"] for one in done)), "", window),
         ]
         if not plan.streams:
             facts += [

@@ -29,6 +29,21 @@ def tagged(name: str) -> list[int]:
     return tagged_processes(lambda tags: tags.get(TAG) == name)
 
 
+def may_run_in_real_time() -> bool:
+    """Asked of a process of its own, so that this one stays as it is."""
+    asks = "import os; os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))"
+    return subprocess.run([sys.executable, "-c", asks], capture_output=True, timeout=30, check=False).returncode == 0
+
+
+def test_a_generator_without_a_timetable_leaves_the_cpu_to_the_target(tmp_path: Path) -> None:
+    carried = Carried(tmp_path)
+    with null_server() as address:
+        plan = LoadPlan(address, "GetAccount", 0, 1, users=2, shape=Shape.CLOSED)
+        asyncio.run(run_load(carried.trial, plan, env={TAG: tmp_path.name}))
+    told = {(one.name, one.subject): one.value for one in carried.evidence().facts}
+    assert told["instrument.real_time", "steady"] == 0
+
+
 def test_what_is_offered_is_achieved_and_evenly(tmp_path: Path) -> None:
     carried = Carried(tmp_path)
     with null_server() as address:
@@ -53,6 +68,7 @@ def test_what_is_offered_is_achieved_and_evenly(tmp_path: Path) -> None:
     assert 0 < told["instrument.generator_cpu", "steady"] < 1
     assert told["instrument.processes", "steady"] == 1
     assert ("instrument.stamps", "") in told
+    assert told["instrument.real_time", "steady"] == may_run_in_real_time()
     names = [mark.name for mark in evidence.marks]
     assert names.index("load.began") < names.index("window.begin") < names.index("window.end")
     assert tagged(tmp_path.name) == []
