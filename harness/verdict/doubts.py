@@ -13,7 +13,7 @@ from harness.evidence.records import UNKNOWN_SERIAL
 from harness.evidence.tables import Ints, ReadingTable
 from harness.spec.case import Case, Criterion
 from harness.verdict import load_doubts
-from harness.verdict.metric import UnseenError, number, text
+from harness.verdict.metric import UnseenError, flag, number, text
 from harness.verdict.metrics import delivery, stamped
 from harness.verdict.performance import windows_of
 from harness.verdict.quantiles import ranks, samples_needed
@@ -130,7 +130,11 @@ def sunken_baselines(case: Case, evidence: Evidence) -> Iterable[Raised]:
         baselines = [mark.t_ns for mark in named(evidence, text(criterion.of, "baseline"))]
         before = rows.value[rows.t_ns <= baselines[0]] if baselines else rows.value[:0]
         judged = rows.value[_judged(criterion, evidence, rows.t_ns)]
-        if len(before) and len(judged) and judged.min() < before[-1]:
+        # Where below counts like above, a fall within the limit is allowed: in-flight calls come and go.
+        allowed = (
+            criterion.limit if criterion.metric == "readings.off_baseline" and flag(criterion.of, "absolute") else 0
+        )
+        if len(before) and len(judged) and judged.min() < before[-1] - allowed:
             says = f"{rows.probe[0]} fell from {before[-1]:g} at {criterion.of['baseline']} to {judged.min():g}"
             hint = "the baseline still held what an earlier client had left: wait longer for the service to be at rest"
             yield Raised(Doubt("sunken baseline", says, hint, widens=True), frozenset({criterion.id}))

@@ -9,6 +9,7 @@ from datetime import date
 from harness.evidence.evidence import Evidence
 from harness.evidence.records import Mark
 from harness.spec.case import Case, Criterion, Level
+from harness.verdict.certainty import missed_since
 from harness.verdict.compare import compare
 from harness.verdict.deferral import Deferral
 from harness.verdict.doubts import doubts_about
@@ -145,6 +146,8 @@ def _finding(
         return replace(blank, reason=f"measuring {criterion.metric} broke: {type(error).__name__}: {error}")
     if criterion.level is Level.REPORTED and finding.interval not in (None, EVERYTHING):
         return replace(finding, status=Status.PASS, reason="")  # it was seen, and nothing more is asked of it
+    if finding.status is Status.FAIL and (since := [missed_since(one, criterion) for one in evidences]):
+        finding = replace(finding, reason=_joined((*since, finding.reason)))
     held = [one.doubt.says for one in raised if one.doubt.widens and criterion.id in one.criteria]
     if finding.status is Status.PASS and held:
         finding = replace(finding, status=Status.INCONCLUSIVE, reason="; ".join(dict.fromkeys(held)))

@@ -19,14 +19,18 @@ from harness.reference.defects import (
     error_at_start,
     false_success,
     global_lock,
+    growing_cache,
     ignored_filter,
     late_order,
+    leaked_descriptor,
+    leaked_memory,
     leaked_task,
     orders_left_open,
     resent_order,
     slow_call,
     slow_decision,
     socket_per_client,
+    task_per_reconnect,
     unreconciled_orders,
     unreconciled_page,
     unsaid_farewell,
@@ -35,9 +39,9 @@ from harness.reference.defects import (
 
 _ALL = (
     abrupt_farewell, blocking_broadcast, constant_pauses, doubled_update, dropped_under_load, dropped_update,
-    early_port, endless_attempts, error_at_start, false_success, global_lock, ignored_filter, late_order, leaked_task,
-    orders_left_open, resent_order, slow_call, slow_decision, socket_per_client, unreconciled_orders,
-    unreconciled_page, unsaid_farewell, wrong_order_id,
+    early_port, endless_attempts, error_at_start, false_success, global_lock, growing_cache, ignored_filter, late_order,
+    leaked_descriptor, leaked_memory, leaked_task, orders_left_open, resent_order, slow_call, slow_decision,
+    socket_per_client, task_per_reconnect, unreconciled_orders, unreconciled_page, unsaid_farewell, wrong_order_id,
 )  # fmt: skip
 DEFECTS: dict[str, ModuleType] = {module.__name__.rpartition(".")[2]: module for module in _ALL}
 """Name -> module with `CATCHES`, the (case, criterion) pairs that must fail, `apply()`, and `SERVICE`."""

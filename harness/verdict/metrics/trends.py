@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -81,42 +81,72 @@ def growth_trend(evidence: Evidence, of: Of) -> Measurement:
     found = trend(series)
     told = told_over_time(found)
     lasted_h = (series.end - series.begin) / S_PER_H
-    if lasted_h >= number(of, "hours"):
-        return Measurement(found.growth, told)
-    shorter = (
-        f"{lasted_h:.3g} h are no run of {number(of, 'hours'):g} h; projected: {_range(found, number(of, 'hours'))}"
-    )
-    return Measurement(Interval(found.growth.low, math.inf), f"{shorter}; {told}")
+    if lasted_h < number(of, "hours"):
+        ahead = _range(found, number(of, "hours"))
+        told = f"{lasted_h:.3g} h are no run of {number(of, 'hours'):g} h; projected: {ahead}; {told}"
+    return Measurement(_grown(series, found, of), told)
 
 
 def growth_per_h(evidence: Evidence, of: Of) -> Measurement:
     """The slope after the warm-up."""
-    found = trend(series_over_time(evidence, of))
-    return Measurement(found.projected(S_PER_H), told_over_time(found))
+    series = series_over_time(evidence, of)
+    found = trend(series)
+    return Measurement(_per_h(series, found, of), told_over_time(found))
 
 
 def growth_projected(evidence: Evidence, of: Of) -> Measurement:
     """What the slope after the warm-up comes to in `hours`; a run that lasted so long tells its own growth."""
     series = series_over_time(evidence, of)
     found = trend(series)
-    ahead_s = number(of, "hours") * S_PER_H
-    lasted = series.end - series.begin >= ahead_s
-    return Measurement(found.growth if lasted else found.projected(ahead_s), told_over_time(found))
+    return Measurement(_projected(series, found, of), told_over_time(found))
 
 
 def growth_per_cycle(evidence: Evidence, of: Of) -> Measurement:
     """The slope over the cycles after those that warm up."""
-    found = trend(series_over_cycles(evidence, of))
-    return Measurement(found.slope_interval, told_over_cycles(found))
+    series = series_over_cycles(evidence, of)
+    found = trend(series)
+    return Measurement(_per_cycle(series, found, of), told_over_cycles(found))
 
 
 def growth_over_cycles(evidence: Evidence, of: Of) -> Measurement:
     """What the slope per cycle comes to in so many cycles; a run of so many tells its own growth."""
     series = series_over_cycles(evidence, of)
     found = trend(series)
+    return Measurement(_over_cycles(series, found, of), told_over_cycles(found))
+
+
+def _grown(series: Series, found: Trend, of: Of) -> Interval:
+    lasted = series.end - series.begin >= number(of, "hours") * S_PER_H
+    return found.growth if lasted else Interval(found.growth.low, math.inf)
+
+
+def _per_h(series: Series, found: Trend, of: Of) -> Interval:
+    return found.projected(S_PER_H)
+
+
+def _projected(series: Series, found: Trend, of: Of) -> Interval:
+    ahead_s = number(of, "hours") * S_PER_H
+    return found.growth if series.end - series.begin >= ahead_s else found.projected(ahead_s)
+
+
+def _per_cycle(series: Series, found: Trend, of: Of) -> Interval:
+    return found.slope_interval
+
+
+def _over_cycles(series: Series, found: Trend, of: Of) -> Interval:
     cycles = number(of, "cycles")
-    lasted = series.end - series.begin >= cycles
-    return Measurement(found.growth if lasted else found.projected(cycles), told_over_cycles(found))
+    return found.growth if series.end - series.begin >= cycles else found.projected(cycles)
+
+
+Rise = Callable[[Series, Trend, Of], Interval]
+RISES: Mapping[str, tuple[Callable[[Evidence, Of], Series], Rise]] = {
+    "readings.growth_trend": (series_over_time, _grown),
+    "readings.growth_per_h": (series_over_time, _per_h),
+    "readings.growth_projected": (series_over_time, _projected),
+    "readings.growth_per_cycle": (series_over_cycles, _per_cycle),
+    "readings.growth_over_cycles": (series_over_cycles, _over_cycles),
+}
+"""Metric -> the series that it judges, and what it says of a series with that trend."""
 
 
 def told_over_time(found: Trend) -> str:

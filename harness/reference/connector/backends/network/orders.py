@@ -21,7 +21,9 @@ from harness.wire.opensqt.market_maker.v1 import types_pb2 as types
 
 AT_ONCE = 10
 """Orders of one batch that are on their way at the same time."""
-KNOWN_IDS = 100_000
+KNOWN_FOR_S = 600.0
+"""For so long a client id is remembered; clients send again within a minute. So memory follows the rate of orders, not
+their number, and levels off as soon."""
 RESEND_WINDOW_S = 60.0
 """For so long after the start an unknown client id is looked up before it is placed: clients may send again what they
 had sent to the process before this one."""
@@ -34,7 +36,8 @@ class Orders:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._placing: dict[str, asyncio.Task[resources.Order]] = {}
-        self._placed: OrderedDict[str, int] = OrderedDict()
+        self._placed: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        """Client id -> order id and when it was placed, the oldest first."""
         self._started_s = time.monotonic()
 
     async def place(self, order: resources.PlaceOrderRequest) -> resources.Order:
@@ -132,7 +135,7 @@ class Orders:
 
     async def _known(self, symbol: str, client_id: str) -> resources.Order | None:
         if client_id in self._placed:
-            return await self.find(symbol, self._placed[client_id], "")
+            return await self.find(symbol, self._placed[client_id][0], "")
         is_old = time.monotonic() - self._started_s > RESEND_WINDOW_S
         if is_old and self._session.dialect.refuses_used_ids:
             return None
@@ -164,8 +167,10 @@ class Orders:
             raise
 
     def _remember(self, client_id: str, order_id: int) -> None:
-        self._placed[client_id] = order_id
-        if len(self._placed) > KNOWN_IDS:
+        now_s = time.monotonic()
+        self._placed[client_id] = order_id, now_s
+        self._placed.move_to_end(client_id)
+        while next(iter(self._placed.values()))[1] < now_s - KNOWN_FOR_S:
             self._placed.popitem(last=False)
 
 
