@@ -11,6 +11,8 @@ from harness.venue.control import LedgerRow, VenueControl
 
 RECENT_UPDATES = 10_000
 """Enough to look back over what a waiting client may just have been sent."""
+SPARED_UPDATES = 100_000
+"""Many times what a venue sends between two checkpoints of a recording."""
 RECENT_KEYS = 2_000
 """Of so many symbols and orders the last update is kept: orders come and go for as long as a trial lasts."""
 
@@ -60,6 +62,11 @@ class LedgerTail:
                     self._keep_last(update)
                 self._since = page[-1].serial
                 self.end = (page[-1].serial, page[-1].sent_ns)
+
+    async def forget(self) -> None:
+        """The venue need not keep what was taken in, but for the newest: a broken recording reads them again."""
+        async with self._turn:
+            await self._venue.forget(max(0, self._since - SPARED_UPDATES))
 
     def _keep_last(self, update: Update) -> None:
         self._last[update.stream, update.keys] = update

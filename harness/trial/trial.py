@@ -183,9 +183,11 @@ class Trial:
         return await self.venue.serial() if self.venue is not None else 0
 
     async def take_in_ledger(self) -> tuple[int, int]:
-        """What the venue has sent so far becomes evidence now, not only at the end; the last serial, with the base,
-        and its time (Unix ns), 0 when there is none."""
+        """What the venue has sent so far becomes evidence now, not only at the end, and the venue forgets it; the last
+        serial, with the base, and its time (Unix ns), 0 when there is none."""
         await self._pull()
+        if self._tail is not None:
+            await self._tail.forget()
         serial, sent_ns = self._tail.end if self._tail is not None else (0, 0)
         return self.serial_base + serial, sent_ns
 

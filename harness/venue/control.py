@@ -68,6 +68,10 @@ class VenueControl(ControlWire):
             yield page
             since = page[-1].serial
 
+    async def forget(self, serial: int) -> None:
+        """The ledger up to there has been read and need not be kept; reading from before it is refused."""
+        await self._do("forget", serial=serial)
+
     async def state(self) -> VenueState:
         """Everything at one moment."""
         return read(VenueState, await self._do("state"))

@@ -46,7 +46,7 @@ class ControlServer:
         self._actions: dict[str, Callable[..., Any]] = {
             name: getattr(self, name)
             for name in (
-                "identity", "serial", "ledger", "state", "order", "candles", "meters", "marks", "set_price",
+                "identity", "serial", "ledger", "forget", "state", "order", "candles", "meters", "marks", "set_price",
                 "move_price", "start_feed", "stop_feed", "set_tick", "move_funding", "move_positions",
                 "set_position", "move_balance", "change_balance", "place_order", "place_resting", "fill_order",
                 "cancel_order", "cancel_all", "fault", "heal", "heal_all", "log", "mark_moment",
@@ -120,6 +120,10 @@ class ControlServer:
     def ledger(self, since: int = 0, limit: int | None = None) -> Any:
         """Rows after a serial."""
         return self._exchange.ledger.since(since, limit)
+
+    def forget(self, serial: int) -> None:
+        """The ledger's reader has everything up to there."""
+        self._exchange.ledger.forget(serial)
 
     def state(self) -> Any:
         """Everything."""

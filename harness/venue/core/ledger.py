@@ -49,6 +49,10 @@ class Ledger:
             parts.append(value)
         return self._tape.append(CUT.join(parts))
 
+    def forget(self, serial: int) -> None:
+        """Whoever reads has everything up to there: it need not be kept."""
+        self._tape.forget(serial)
+
     def since(self, serial: int, limit: int | None = None) -> list[Row]:
         """Rows with a higher serial, oldest first; ValueError when some of them were forgotten already.
 

@@ -1,31 +1,38 @@
 """All orders of all accounts by id and by client id; closed ones age out.
 
-The rule: every open order is kept, and the last CLOSED_KEPT closed ones of all accounts together. What is older is
-forgotten: unknown to queries, gone from lists, and its client id free again. A client id is therefore unique among an
-account's open orders and those of its closed ones that are still kept; used twice among these, it is refused.
+The rule: every open order is kept, and of the closed ones of all accounts together the last CLOSED_KEPT, for CLOSED_S
+each: memory follows the rate of orders, not the length of a run. What is older is forgotten: unknown to queries, gone
+from lists, and its client id free again. A client id is therefore unique among an account's open orders and those of
+its closed ones that are still kept; used twice among these, it is refused.
 """
 
 from __future__ import annotations
 
+import time
 from collections import deque
+from collections.abc import Callable
 
 from harness.venue.core.orders import Fill, Order
 
 CLOSED_KEPT = 50_000
+CLOSED_S = 900.0
 FILLS_KEPT = 5_000
 
 
 class OrderBook:
     """Ids are consecutive from `first_id`, so that a seed gives the same ids again."""
 
-    def __init__(self, first_id: int, closed_kept: int = CLOSED_KEPT) -> None:
+    def __init__(
+        self, first_id: int, closed_kept: int = CLOSED_KEPT, clock_s: Callable[[], float] = time.monotonic
+    ) -> None:
         self._closed_kept = closed_kept
+        self._clock_s = clock_s  # not the exchange's time, which a fault may skew
         self._next_id = first_id
         self._next_trade_id = first_id * 10
         self._orders: dict[int, Order] = {}
         self._by_client_id: dict[tuple[str, str], int] = {}
         self._open: dict[str, dict[int, Order]] = {}
-        self._closed: deque[int] = deque()
+        self._closed: deque[tuple[int, float]] = deque()
         self._fills: dict[str, deque[Fill]] = {}
         self.accepted = 0
 
@@ -50,9 +57,10 @@ class OrderBook:
     def closed(self, order: Order) -> None:
         """The order is final."""
         self._open[order.account].pop(order.order_id, None)
-        self._closed.append(order.order_id)
-        if len(self._closed) > self._closed_kept:
-            gone = self._orders.pop(self._closed.popleft())
+        now_s = self._clock_s()
+        self._closed.append((order.order_id, now_s))
+        while len(self._closed) > self._closed_kept or self._closed[0][1] < now_s - CLOSED_S:
+            gone = self._orders.pop(self._closed.popleft()[0])
             self._by_client_id.pop((gone.account, gone.client_id), None)
 
     def filled(self, account: str, fill: Fill) -> None:

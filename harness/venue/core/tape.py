@@ -55,8 +55,16 @@ class Tape:
         self._packed_bytes += sys.getsizeof(chunk) + SLOT_BYTES
         self._open, self._open_bytes = [], 0
         while self._packed_bytes > self._max_bytes:
-            self._packed_bytes -= sys.getsizeof(self._packed.popleft()) + SLOT_BYTES
-            self.dropped += CHUNK_RECORDS
+            self._drop()
+
+    def forget(self, upto: int) -> None:
+        """Somebody has what is numbered so far or lower: the chunks with nothing later may go."""
+        while self._packed and self.dropped + CHUNK_RECORDS <= upto:
+            self._drop()
+
+    def _drop(self) -> None:
+        self._packed_bytes -= sys.getsizeof(self._packed.popleft()) + SLOT_BYTES
+        self.dropped += CHUNK_RECORDS
 
     def after(self, number: int) -> Iterator[tuple[int, str]]:
         """Records with a higher number that are still there, oldest first."""

@@ -14,7 +14,7 @@ from harness.venue.core import instruments, keys
 from harness.venue.core.counting import AskedIds, Capped
 from harness.venue.core.exchange import Exchange
 from harness.venue.core.ledger import Ledger
-from harness.venue.core.orderbook import CLOSED_KEPT, OrderBook
+from harness.venue.core.orderbook import CLOSED_KEPT, CLOSED_S, OrderBook
 from harness.venue.core.orders import Kind, Order, Side, Ticket
 from harness.venue.core.refusal import Refused
 from harness.venue.core.runlog import RunLog
@@ -72,6 +72,38 @@ def test_closed_orders_age_out_oldest_first_and_free_their_client_id() -> None:
             place(exchange, 1, used)
     assert place(exchange, 1, "c0").order_id > closed[2].order_id
     assert resting.status.is_open
+
+
+def test_closed_orders_age_out_with_time_and_open_ones_never_do() -> None:
+    exchange, now_s = new_exchange(), [0.0]
+    exchange.book = OrderBook(first_id=1, clock_s=lambda: now_s[0])
+    main = exchange.accounts["main"]
+    resting = place(exchange, 1, "resting")
+    for number in range(3):
+        now_s[0] = number * CLOSED_S / 2
+        exchange.cancel(main, place(exchange, 1, f"c{number}"))
+    assert [one.client_id for one in exchange.book.all_orders("main")] == ["resting", "c0", "c1", "c2"]
+    now_s[0] += CLOSED_S / 4
+    exchange.cancel(main, place(exchange, 1, "c3"))
+    assert [one.client_id for one in exchange.book.all_orders("main")] == ["resting", "c1", "c2", "c3"]
+    now_s[0] += 10 * CLOSED_S
+    exchange.cancel(main, resting)
+    assert [one.client_id for one in exchange.book.all_orders("main")] == ["resting"]
+
+
+def test_what_the_reader_of_the_ledger_has_need_not_be_kept() -> None:
+    ledger = Ledger()
+    for number in range(5 * CHUNK_RECORDS):
+        ledger.emit("prices", [("BTCUSDT", str(number))], number)
+    whole, had = ledger.bytes, 2 * CHUNK_RECORDS + 1
+    ledger.forget(had)
+    assert ledger.bytes < 0.7 * whole
+    assert [row.serial for row in ledger.since(had)] == list(range(had + 1, ledger.serial + 1))
+    with pytest.raises(ValueError, match="is too old"):
+        ledger.since(CHUNK_RECORDS)
+    ledger.forget(10**9)
+    assert ledger.since(ledger.serial) == []
+    assert ledger.emit("prices", [("BTCUSDT", "next")], 0) == 5 * CHUNK_RECORDS + 1
 
 
 def test_the_ledger_forgets_its_oldest_updates_and_refuses_to_read_before_them() -> None:
