@@ -1,6 +1,6 @@
 """Run as a program: a grpcio server with a known, planted behaviour; its first line is its port, its last its truth.
 
-    python -m suites.self.truth.servers plain|sleepy|stalling|shuffled [messages a second]
+    python -m suites.self.truth.servers plain|sleepy|stalling|shuffled|steady:MS [messages a second]
 
 PlaceOrder answers the request's client order id; what the server itself made a call wait is told on SIGTERM as JSON:
 client order id -> [from, to] in Unix ns of this host.
@@ -35,7 +35,11 @@ class Planted:
     """What makes a call wait, and for how long it did."""
 
     def __init__(self, kind: str) -> None:
-        self.wait = {"plain": _nothing, "sleepy": self._sleep, "stalling": self._stall, "shuffled": self._shuffle}[kind]
+        kind, _, ms = kind.partition(":")
+        self.wait = {
+            "plain": _nothing, "sleepy": self._sleep, "stalling": self._stall, "shuffled": self._shuffle,
+            "steady": lambda: time.sleep(float(ms) / 1000),
+        }[kind]  # fmt: skip
         self.truth: dict[str, tuple[int, int]] = {}
         self._lock = threading.Lock()
         self._number = 0
