@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -22,8 +21,9 @@ from harness.soak.schedule import Happening, happenings
 from harness.soak.watch import STEADY, Watch, seconds_between
 from harness.trial.connector import subscribe
 from harness.trial.followed import Followable
+from harness.trial.load.flow import flow_load
 from harness.trial.load.plan import LoadPlan
-from harness.trial.load.run import LoadError, run_load
+from harness.trial.load.run import LoadError
 from harness.trial.stack import Stack
 from harness.trial.trial import CutShort, Trial
 
@@ -38,7 +38,10 @@ STEP_S = 1.0
 """Between two steps of the price that the market maker trades on."""
 RESUME_LIMIT_S = 120.0
 FAILED_LOADS = 3
+SOUND_LOAD_S = 300.0
+"""A generator that has worked for so long did not fail again and again."""
 LOAD_PAUSE_S = 2.0
+LOAD_END_LIMIT_S = 20.0
 QUIET_LIMIT_S = 15.0
 
 
@@ -76,6 +79,7 @@ class Course:
         self._state = "warm-up"
         self._ledger = (life.first.serial_base, 0)
         self._followed: list[Followable] = []
+        self._load_over = asyncio.Event()
 
     @property
     def steady_s(self) -> float:
@@ -93,7 +97,8 @@ class Course:
         sampler.period_s = plan.sample_s
         sampler.add(Footprint(lambda: pid).read)
         async with self._everything(), asyncio.TaskGroup() as tasks:
-            beside = [tasks.create_task(self._load()), tasks.create_task(self._keep_looking())]
+            load = tasks.create_task(self._load())
+            beside = [tasks.create_task(self._keep_looking())]
             try:
                 await self._wait(plan.warm_up_s)
                 if not self._over():
@@ -101,10 +106,13 @@ class Course:
                     beside.append(tasks.create_task(self._uptime.watch()))
                     beside.append(tasks.create_task(self._faults()))
                     await self._wait(plan.duration_s - self._life.first.steady_s)
+                last = self._end()
+                self._load_over.set()
+                await asyncio.wait({load}, timeout=LOAD_END_LIMIT_S)
             finally:
-                for task in beside:
+                for task in (load, *beside):
                     task.cancel()
-            return await self._end()
+            return last
 
     # -- what goes on -----------------------------------------------------------------------------------
 
@@ -130,26 +138,24 @@ class Course:
                 await _leave(watcher)
 
     async def _load(self) -> None:
-        """Locust, a part after another; a generator that fails again and again is the harness's own failure."""
+        """One Locust all the time; a generator that fails again and again is the harness's own failure."""
         plan, failures = self._plan, 0
-        while True:
+        while not self._load_over.is_set():
             load = LoadPlan(
-                self._stack.connector.direct_address, "GetAccount", plan.calls_per_s, plan.load_part_s, users=2,
-                client="load", window="",
+                self._stack.connector.direct_address, "GetAccount", plan.calls_per_s, plan.duration_s, users=2,
+                client="load",
             )  # fmt: skip
+            began_s = monotonic_s()
             try:
-                result = await run_load(self._trial, load, env=self._stack.stage.labels)
+                await flow_load(self._trial, load, self._load_over, env=self._stack.stage.labels)
             except CutShort as unreachable:
                 self._trial.mark("load.refused", reason=str(unreachable))
                 await asyncio.sleep(LOAD_PAUSE_S)
             except LoadError as failed:
                 self._trial.mark("load.failed", why=str(failed))
-                failures += 1
+                failures = failures + 1 if monotonic_s() - began_s < SOUND_LOAD_S else 1
                 if failures >= FAILED_LOADS:
                     raise
-            else:
-                failures = 0
-                shutil.rmtree(result.folder, ignore_errors=True)  # it is in the trial's evidence now
 
     async def _faults(self) -> None:
         """The schedule's, one after another; then everybody has to hear again."""
@@ -242,7 +248,7 @@ class Course:
     def _keep(self) -> None:
         self._life.keep(self._checkpoint())
 
-    async def _end(self) -> Checkpoint:
+    def _end(self) -> Checkpoint:
         """The steady time is over; what is still under way arrives while `_everything` is left."""
         if self._begin_ns:
             self._trial.mark("window.end", window=STEADY)

@@ -11,7 +11,6 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd])")
 LONGEST_WARM_UP_S = 600.0
 SHORTEST_WARM_UP_S = 3.0
 WARM_UP_SHARE = 0.05
-SHORTEST_PART_S, LONGEST_PART_S = 4.0, 40.0
 
 
 def seconds_of(text: str) -> float:
@@ -37,8 +36,8 @@ class SoakPlan:
     """One soak. `duration_s`: of the steady time, over all lives of the runner, the warm-up of each not counted.
 
     `updates_per_s`: price updates of the venue; `calls_per_s`: of the load; `sample_s`: between two readings of a
-    probe; `checkpoint_s`: the most that a crash of the runner may cost; `look_s`: between two looks at whether the
-    run can still pass; `load_part_s`: a load's evidence comes when it is over, so that it is cut into such parts.
+    probe; `checkpoint_s`: the most that a crash of the runner may cost, but for what a load hands over some seconds
+    late; `look_s`: between two looks at whether the run can still pass.
     """
 
     duration_s: float
@@ -49,13 +48,12 @@ class SoakPlan:
     checkpoint_s: float = 5.0
     look_s: float = 20.0
     tell_s: float = 10.0
-    load_part_s: float = 40.0
 
     @classmethod
     def lasting(cls, duration_s: float) -> SoakPlan:
         """With a twentieth of that as warm-up, at most ten minutes."""
         warm_up_s = min(max(WARM_UP_SHARE * duration_s, SHORTEST_WARM_UP_S), LONGEST_WARM_UP_S)
-        return cls(duration_s, warm_up_s, load_part_s=min(LONGEST_PART_S, max(SHORTEST_PART_S, duration_s / 5)))
+        return cls(duration_s, warm_up_s)
 
     @property
     def projects(self) -> bool:

@@ -24,6 +24,7 @@ from locust.stats import CSV_STATS_INTERVAL_SEC
 from harness.evidence.clock import NS_PER_S, monotonic_s, now_ns
 from harness.trial.load import options
 from harness.trial.load.crew import KNOCK_LIMIT_S, Crew, Done, Job, Present, place
+from harness.trial.load.handover import Handover, Line
 from harness.trial.load.notebook import Parcel
 from harness.trial.load.plan import LoadPlan
 from harness.trial.load.writing import Part, Writing
@@ -67,7 +68,8 @@ class Leader:
         self._environment = environment
         self._master = environment.runner if isinstance(environment.runner, MasterRunner) else None
         self._plan: LoadPlan | None = None
-        self._writing: Writing | None = None
+        self._writing: Writing | Handover | None = None
+        self._line = Line.here()
         self._parts: dict[str, Part] = {}
         self._present: dict[str, list[tuple[Present, int]]] = {}
         self._done: set[str] = set()
@@ -88,7 +90,11 @@ class Leader:
             self._plan = None
             self.refuse(str(wrong))
             return
-        self._writing = Writing(options.folder(self._environment), self._plan)
+        if self._line is None:
+            self._writing = Writing(options.folder(self._environment), self._plan)
+        else:
+            self._writing = Handover(self._line, self._plan)
+            gevent.spawn(self._until_told, self._line)
         self._parts, self._present, self._done, self._begun = {}, {}, set(), False
         self._all_done.clear()
         if self._master is not None:
@@ -135,7 +141,7 @@ class Leader:
 
     # -- beginning -----------------------------------------------------------------------------------
 
-    def _begin(self, plan: LoadPlan, writing: Writing) -> None:
+    def _begin(self, plan: LoadPlan, writing: Writing | Handover) -> None:
         present, clocks = self._roll_call()
         total = sum(one["users"] for one in present.values())
         reached = sum(one["reached"] for one in present.values())
@@ -236,6 +242,11 @@ class Leader:
                 self._done.add(crew)
                 if self._done >= set(self._parts):
                     self._all_done.set()
+
+    def _until_told(self, line: Line) -> None:
+        """A load that flows goes on until the harness says so."""
+        line.until_end()
+        self._quit()
 
     def _close(self) -> None:
         writing, self._writing, self._begun = self._writing, None, False

@@ -187,13 +187,18 @@ class _Generator:
             await asyncio.sleep(POLL_S)
 
     def _said(self) -> str:
-        with contextlib.suppress(OSError):
-            lines = self._log.read_text(errors="replace").splitlines()
-            said = " | ".join(line.strip() for line in lines[-_LAST_LINES:] if line.strip())
-            for _name, value in self._plan.metadata:
-                said = said.replace(value, "***") if len(value) > 3 else said
-            return said or "it said nothing"
-        return "it said nothing"
+        return last_words(self._log, self._plan)
+
+
+def last_words(log_file: Path, plan: LoadPlan) -> str:
+    """The end of a generator's log in one line, without the values of the plan's metadata."""
+    with contextlib.suppress(OSError):
+        lines = log_file.read_text(errors="replace").splitlines()
+        said = " | ".join(line.strip() for line in lines[-_LAST_LINES:] if line.strip())
+        for _name, value in plan.metadata:
+            said = said.replace(value, "***") if len(value) > 3 else said
+        return said or "it said nothing"
+    return "it said nothing"
 
 
 def progress(plan: LoadPlan, status: Status, t_ns: int) -> str:
