@@ -20,7 +20,8 @@ from harness.evidence.tables import CallTable, Floats, Ints, Labels, MessageTabl
 
 META = "meta.json"
 META_VERSION = 1
-_END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+_CHUNK_BYTES = 1 << 20
 _NAMES = pa.dictionary(pa.int32(), pa.string())
 _DETAIL = pa.map_(pa.string(), pa.string())
 
@@ -134,11 +135,17 @@ class Loaded:
     torn: tuple[str, ...]
 
 
-def load_records(folder: Path) -> Loaded:
-    """Everything up to the last complete batch of each kind. Raises EvidenceError."""
+def load_records(folder: Path, *, messages: bool = True) -> Loaded:
+    """Everything up to the last complete batch of each kind. Raises EvidenceError.
+
+    `messages` False: their table stays empty, and nothing is told of what is lost of them (see `checked`).
+    """
     meta, torn = load_meta(folder)
     tables: dict[str, pa.Table] = {}
-    for kind in KINDS.values():
+    for record, kind in KINDS.items():
+        if record is Message and not messages:
+            tables[kind.name] = kind.schema.empty_table()
+            continue
         tables[kind.name], losses = _load_kind(folder, kind, meta)
         torn += losses
     if not meta.closed:
@@ -189,6 +196,14 @@ def _load_kind(folder: Path, kind: Kind, meta: Meta) -> tuple[pa.Table, list[str
     return pa.Table.from_batches(batches, kind.schema).unify_dictionaries(), losses
 
 
+def read_messages(files: Sequence[Path]) -> MessageTable:
+    """The complete batches of these files, in the order of writing."""
+    kind, batches = KINDS[Message], list[pa.RecordBatch]()
+    for file in files:
+        _read_batches(file.read_bytes(), kind, batches)
+    return MessageTable(*_columns(pa.Table.from_batches(batches, kind.schema).unify_dictionaries()))
+
+
 def _read_batches(raw: bytes, kind: Kind, batches: list[pa.RecordBatch]) -> list[str]:
     """Append a file's complete batches; what was wrong with the rest."""
     before = len(batches)
@@ -202,7 +217,48 @@ def _read_batches(raw: bytes, kind: Kind, batches: list[pa.RecordBatch]) -> list
     except (pa.ArrowException, OSError) as broken:
         told = str(broken).splitlines()[0]
         return [f"the end is torn, {len(batches) - before} complete batches are left ({told})"]
-    return [] if raw.endswith(_END_OF_STREAM) else ["it stops without an end mark; a last batch may be lost"]
+    return [] if raw.endswith(END_OF_STREAM) else ["it stops without an end mark; a last batch may be lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What is left of a file whose writer was killed: `rows` records in whole batches, and the file's checksum."""
+
+    rows: int
+    checksum: int
+
+
+def seal(file: Path, kind: Kind) -> Sealed:
+    """Cut a file behind its last whole batch and end it, so that it is read as what it is: a part, and no torn one.
+
+    One batch at a time is in memory. Raises OSError; EvidenceError for a file of other columns, which stays as it is.
+    """
+    rows, whole_bytes = _whole_batches(file, kind)
+    with file.open("r+b") as opened:
+        opened.truncate(whole_bytes)
+        opened.seek(whole_bytes)
+        opened.write(END_OF_STREAM if whole_bytes else Encoder(kind).end())
+    checksum = 0
+    with file.open("rb") as written:
+        while chunk := written.read(_CHUNK_BYTES):
+            checksum = crc32(chunk, checksum)
+    return Sealed(rows, checksum)
+
+
+def _whole_batches(file: Path, kind: Kind) -> tuple[int, int]:
+    """How many records its whole batches hold, and how many bytes those take with the head; (0, 0) without a head."""
+    rows = whole_bytes = 0
+    try:
+        with pa.OSFile(str(file)) as source, pa.ipc.open_stream(source) as reader:
+            if reader.schema != kind.schema:
+                raise EvidenceError(f"{file} has other columns than this version writes: resume it with that one")
+            whole_bytes = source.tell()
+            while True:
+                batch = reader.read_next_batch()
+                batch.validate(full=True)
+                rows, whole_bytes = rows + batch.num_rows, source.tell()
+    except (pa.ArrowException, OSError, StopIteration):
+        return rows, whole_bytes  # here it ends, or is torn
 
 
 def _columns(table: pa.Table) -> list[Any]:

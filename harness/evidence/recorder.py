@@ -13,7 +13,7 @@ from zlib import crc32
 
 import pyarrow as pa
 
-from harness.evidence.columns import KINDS, META, Encoder, EvidenceError, Kind, Meta, load_meta
+from harness.evidence.columns import KINDS, META, Encoder, EvidenceError, Kind, Meta, load_meta, seal
 from harness.evidence.records import Record
 
 BATCH_RECORDS = 4096
@@ -50,8 +50,9 @@ class _Part:
 class Recorder:
     """`append` records, then `close`; also a context manager.
 
-    The folder is made when it is missing. `resume`: continue a recording that was broken off, in
-    further files of the same folder. `flush_s`: how far behind it may be; batches of a longer time take less space.
+    The folder is made when it is missing. `resume`: continue a recording that was broken off, in further files of the
+    same folder; what was left open is cut behind its last whole batch and ended. `flush_s`: how far behind it may be;
+    batches of a longer time take less space.
     Raises RecorderError when it cannot be written, or holds a recording already. `failure`: the error that ended the
     recording, for good.
     """
@@ -131,10 +132,24 @@ class Recorder:
         if earlier:
             told, _ = load_meta(self.path)
             self._meta = replace(self._meta, rows=told.rows, checksums=told.checksums)
+            self._seal()
         number = 0
         while any((self.path / _file_name(kind, number)).exists() for kind in KINDS.values()):
             number += 1
         return {record: _Part(kind, self.path / _file_name(kind, number)) for record, kind in KINDS.items()}
+
+    def _seal(self) -> None:
+        """End the files that a killed recorder has left open: what each lacks is lost, what it holds is whole."""
+        for kind in KINDS.values():
+            for file in sorted(self.path.glob(f"{kind.name}*.arrows")):
+                if file.name in self._meta.rows:
+                    continue
+                sealed = seal(file, kind)
+                self._meta = replace(
+                    self._meta,
+                    rows={**self._meta.rows, file.name: sealed.rows},
+                    checksums={**self._meta.checksums, file.name: sealed.checksum},
+                )
 
     def _keep_flushing(self) -> None:
         while not self._stopping.is_set() and self.failure is None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from harness.record.files import write_whole
+from harness.target.mooring import Lasting, Mooring
+from harness.target.owner import Owner, place
 
 NAME = "soak.json"
-VERSION = 1
+VERSION = 2
+RUNNING = ("warm-up", "steady")
 SERIALS_APART = 1_000_000
 """Between the last serial at a checkpoint and the first of the next life: what was recorded after it stays below."""
 
@@ -47,8 +51,12 @@ class Checkpoint:
 
     `state`: warm-up, steady, ended, stopped or failed. `serial_base` and `serial`: what this life adds to the venue's
     serials, and the last one so far with it. `ledger_ns`: what the venue sent until then is in evidence, and so is
-    what was delivered of it. `live`: client and stream of each stream that is owed updates. `looks` and `serving`:
-    at the connector's health in the steady time of this life.
+    what was delivered of it. `live`: client and stream of each stream that is owed updates, and since when, Unix ns.
+    `looks` and `serving`: at the connector's health in the steady time of this life.
+
+    `owner` and `place`: in whose name the services were started, and on which boot of which machine; `moorings`: where
+    they are found again; `paths`: the port of each client's way to the connector; `steady_end_ns`: when the steady
+    time of the lives before ended.
     """
 
     state: str
@@ -61,12 +69,33 @@ class Checkpoint:
     serial_base: int = 0
     serial: int = 0
     ledger_ns: int = 0
-    live: tuple[tuple[str, str], ...] = ()
+    live: tuple[tuple[str, str, int], ...] = ()
     looks: int = 0
     serving: int = 0
     calls: int = 0
     failed: int = 0
     progress: Progress = Progress()
+    owner: str = ""
+    place: str = ""
+    moorings: tuple[Mooring, ...] = ()
+    paths: Mapping[str, int] = field(default_factory=dict)
+    steady_end_ns: int = 0
+
+    @property
+    def was_broken_off(self) -> bool:
+        """Whether its runner did not come to its end: what it had started may still run."""
+        return self.state in RUNNING
+
+    @property
+    def last_steady_ns(self) -> int:
+        """When the steady time ended that is in evidence; 0 when there was none."""
+        return self.t_ns if self.began_ns else self.steady_end_ns
+
+    def left(self) -> Lasting:
+        """What the services that it names were started under."""
+        owner = Owner.parse(self.owner)
+        there = self.was_broken_off and owner is not None and self.place == place()
+        return Lasting(owner, self.place, self.moorings) if there and owner is not None else Lasting.first()
 
     @property
     def next_serial_base(self) -> int:
@@ -88,8 +117,9 @@ class Checkpoint:
                 raise CheckpointError(f"{file} is of another version of the harness: resume it with that one")
             progress = document.pop("progress")
             progress["lost_for_good"] = tuple(progress["lost_for_good"])
-            live = tuple((str(client), str(stream)) for client, stream in document.pop("live"))
-            return replace(cls(**document), live=live, progress=Progress(**progress))
+            live = tuple((str(client), str(stream), int(since)) for client, stream, since in document.pop("live"))
+            moorings = tuple(Mooring(**one) for one in document.pop("moorings", ()))
+            return replace(cls(**document), live=live, moorings=moorings, progress=Progress(**progress))
         except FileNotFoundError:
             raise CheckpointError(f"{folder} holds no soak ({NAME} is missing): start one with nfr soak") from None
         except (OSError, ValueError, KeyError, TypeError) as error:

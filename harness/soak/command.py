@@ -27,13 +27,15 @@ from harness.soak.life import Setting, SoakBroken, live
 from harness.soak.outlook import lost_for_good
 from harness.soak.page import LivePage, PortTaken
 from harness.soak.plan import SoakPlan, clock, seconds_of
+from harness.soak.quay import hold_again
 from harness.soak.schedule import Happening, ScheduleError, read_schedule
 from harness.spec.case import Case
 from harness.spec.errors import SpecError
 from harness.spec.loader import load_cases
 from harness.target.choice import choose_launcher
 from harness.target.errors import TargetError
-from harness.target.leftovers import sweep
+from harness.target.leftovers import remove_all_of, spared, sweep
+from harness.target.owner import Owner, place
 from harness.target.profile import load_profile
 
 MET, NOT_MET, BROKEN = 0, 1, 3
@@ -59,6 +61,7 @@ class Wish:
 @click.option("--resume", "resumed", metavar="RUN", help="Take up a soak that was stopped or whose runner died.")
 @click.option("--take-up", is_flag=True, help="Resume the latest soak if it was broken off, else start one.")
 @click.option("--status", "shown", metavar="RUN", help="How a soak stands (`latest`: the last run), and nothing else.")
+@click.option("--stop", "ended", metavar="RUN", help="End a soak for good, also the services of one whose runner died.")
 @click.option("--faults", type=click.Path(path_type=Path), help="YAML file: what is to happen meanwhile, and when.")
 @click.option("--no-early-stop", is_flag=True, help="Go on even when a required criterion can no longer pass.")
 @click.option("--target", default="reference", show_default=True, help="Profile of the target, by name or file.")
@@ -69,8 +72,9 @@ class Wish:
 @click.option("--page", "port", type=int, default=None, help="Live page and Prometheus on this port of localhost.")
 @click.option("--json", "as_json", is_flag=True, help="With --status: machine-readable.")
 def soak(
-    duration: str, resumed: str | None, take_up: bool, shown: str | None, faults: Path | None, no_early_stop: bool,
-    target: str, launcher: str, reports: Path, specs: Path, seed: int, port: int | None, as_json: bool,
+    duration: str, resumed: str | None, take_up: bool, shown: str | None, ended: str | None, faults: Path | None,
+    no_early_stop: bool, target: str, launcher: str, reports: Path, specs: Path, seed: int, port: int | None,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Case 6.1.1: the whole stack trades for a day under load and updates, and everything is watched.
 
@@ -83,6 +87,8 @@ def soak(
     try:
         if shown is not None:
             sys.exit(_status(store.open(shown), as_json))
+        if ended is not None:
+            sys.exit(_stop(store.open(ended)))
         case = next(one for one in load_cases(specs) if one.id == CASE)
         happening = read_schedule(faults) if faults else ()
         if take_up and resumed is None and _broken_off(store):
@@ -92,20 +98,27 @@ def soak(
             previous: Checkpoint | None = _resumable(folder)
             assert previous is not None
             plan = SoakPlan.lasting(previous.duration_s)
-            target, seed = folder.info.target, folder.info.seed
+            target, launcher, seed = folder.info.target, folder.info.launcher, folder.info.seed
         else:
             folder, previous, plan = None, None, SoakPlan.lasting(seconds_of(duration))
-        setting = _setting(store, folder, case, target, launcher, seed)
+        setting = _setting(store, folder, previous, case, target, launcher, seed)
     except (ValueError, CheckpointError, ScheduleError, TargetError, RecordError, SpecError) as refused:
         raise click.UsageError(str(refused)) from None
     wish = Wish(happening, early=not (no_early_stop or happening), port=port)
     sys.exit(_run(setting, case, plan, previous, wish, specs))
 
 
-def _setting(store: RunStore, folder: RunFolder | None, case: Case, target: str, launcher: str, seed: int) -> Setting:
+def _setting(
+    store: RunStore, folder: RunFolder | None, previous: Checkpoint | None, case: Case, target: str, launcher: str,
+    seed: int,
+) -> Setting:  # fmt: skip
     profile = load_profile(target)
+    if folder is not None and previous is not None:
+        hold_again(folder.path, previous)
     for left in sweep():
         click.echo(f"nfr: left over by an earlier run and removed: {left}")
+    for sentence in spared():
+        click.echo(f"nfr: {sentence}")
     launchers = choose_launcher(profile, launcher)
     if folder is None:
         info = RunInfo(
@@ -146,6 +159,7 @@ def _run(setting: Setting, case: Case, plan: SoakPlan, previous: Checkpoint | No
         first = replace(
             first, life=previous.life + 1, steady_s=previous.steady_s, serial_base=previous.next_serial_base,
             serial=previous.next_serial_base, calls=previous.calls, failed=previous.failed,
+            steady_end_ns=previous.last_steady_ns,
         )  # fmt: skip
     try:
         with asyncio.Runner() as runner:
@@ -250,6 +264,25 @@ def _status(folder: RunFolder, as_json: bool) -> int:
     click.echo(
         f"  serving {now.serving} of {now.looks} looks; so far: {'; '.join(told.lost_for_good) or 'nothing lost'}"
     )
+    return MET
+
+
+def _stop(folder: RunFolder) -> int:
+    """The runner is told to stop, as by Ctrl-C; without one the services that it has left are ended."""
+    now = Checkpoint.read(folder.path)
+    if _runs(now.runner_pid) and now.state not in (*OVER, "stopped"):
+        os.kill(now.runner_pid, signal.SIGTERM)
+        click.echo(f"nfr: the runner (process {now.runner_pid}) was told to stop")
+        return MET
+    if not now.was_broken_off:
+        click.echo(f"nfr: the soak {folder.info.id} is over ({now.state}): nothing of it runs")
+        return MET
+    if now.place == place() and (owner := Owner.parse(now.owner)) is not None:
+        for gone in remove_all_of(owner):
+            click.echo(f"nfr: removed: {gone}")
+    replace(now, state="stopped", moorings=()).write(folder.path)
+    _finish(folder, "interrupted", "given up after its runner had died")
+    click.echo(f"nfr: the soak {folder.info.id} is ended; `nfr judge {folder.info.id}` judges what it has")
     return MET
 
 

@@ -25,7 +25,7 @@ from harness.trial.load.flow import flow_load
 from harness.trial.load.plan import LoadPlan
 from harness.trial.load.run import LoadError
 from harness.trial.stack import Stack
-from harness.trial.trial import CutShort, Trial
+from harness.trial.trial import LIVE_LIMIT_S, CutShort, Trial
 
 log = logging.getLogger("harness.soak")
 
@@ -37,6 +37,8 @@ PAST_NS = 10 * NS_PER_S
 STEP_S = 1.0
 """Between two steps of the price that the market maker trades on."""
 RESUME_LIMIT_S = 120.0
+FLOWING_S = 2.0
+"""After everything flows again, until what the clients fetch when they come back has been fetched."""
 FAILED_LOADS = 3
 SOUND_LOAD_S = 300.0
 """A generator that has worked for so long did not fail again and again."""
@@ -48,7 +50,8 @@ QUIET_LIMIT_S = 15.0
 @dataclass(frozen=True, slots=True)
 class Life:
     """Where this life of the runner begins. `stop`: set from outside to end it cleanly; `tell`: a line of progress;
-    `keep`: takes a checkpoint to disk; `outlook`: None where a run goes on although it cannot pass any more."""
+    `keep`: takes a checkpoint to disk; `outlook`: None where a run goes on although it cannot pass any more; `adopts`:
+    the services are those of the life before, and nothing begins anew."""
 
     first: Checkpoint
     stop: asyncio.Event
@@ -56,6 +59,12 @@ class Life:
     keep: Callable[[Checkpoint], None]
     outlook: Outlook | None
     faults: tuple[Happening, ...] = ()
+    adopts: bool = False
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there was steady time before, of these very services: they are warm, and their baseline is known."""
+        return self.adopts and self.first.steady_s > 0
 
     @classmethod
     def only(cls, plan: SoakPlan, outlook: Outlook | None) -> Life:
@@ -77,14 +86,17 @@ class Course:
         self._lost: tuple[str, ...] = ()
         self._begin_ns = 0
         self._state = "warm-up"
-        self._ledger = (life.first.serial_base, 0)
+        self._ledger = (life.first.serial, 0)
         self._followed: list[Followable] = []
         self._load_over = asyncio.Event()
 
     @property
     def steady_s(self) -> float:
         """Steady time of all lives so far."""
-        mine = seconds_between(self._begin_ns, now_ns()) if self._begin_ns else 0.0
+        return self._steady_s(now_ns())
+
+    def _steady_s(self, t_ns: int) -> float:
+        mine = seconds_between(self._begin_ns, t_ns) if self._begin_ns else 0.0
         return self._life.first.steady_s + mine
 
     async def run(self) -> Checkpoint:
@@ -100,7 +112,7 @@ class Course:
             load = tasks.create_task(self._load())
             beside = [tasks.create_task(self._keep_looking())]
             try:
-                await self._wait(plan.warm_up_s)
+                await self._wait(min(plan.warm_up_s, FLOWING_S) if self._life.goes_on else plan.warm_up_s)
                 if not self._over():
                     self._begin_steady()
                     beside.append(tasks.create_task(self._uptime.watch()))
@@ -126,7 +138,7 @@ class Course:
                 stack.market_maker.stream("prices"), stack.market_maker.stream("orders"),
                 browser.stream("klines", "BTCUSDT"), browser.stream("orders"),
             ]  # fmt: skip
-            await trial.follow(*self._followed)
+            await trial.follow(*self._followed, limit_s=RESUME_LIMIT_S if self._life.adopts else LIVE_LIMIT_S)
             await stack.venue.start_feed(FED, self._plan.updates_per_s)
             try:
                 async with stack.trading(STEP_S):
@@ -180,8 +192,11 @@ class Course:
         self._begin_ns = now_ns()
         self._state = "steady"
         self._watch.begin_steady(self._begin_ns)
-        self._trial.mark("baseline", t_ns=self._begin_ns)
+        if not self._life.goes_on:
+            self._trial.mark("baseline", t_ns=self._begin_ns)
         self._trial.mark("window.begin", t_ns=self._begin_ns, window=STEADY)
+        if self._life.first.life > 1:
+            self._trial.mark("soak.flowing", t_ns=self._begin_ns, life=str(self._life.first.life))
 
     async def _keep_looking(self) -> None:
         """Ledger, dead services, checkpoint, outlook and a line for the terminal, each when it is due."""
@@ -235,11 +250,13 @@ class Course:
         )
 
     def _checkpoint(self) -> Checkpoint:
-        first, (serial, ledger_ns) = self._life.first, self._ledger
+        first, (serial, ledger_ns), t_ns = self._life.first, self._ledger, now_ns()
+        since_ns = self._watch.live_since_ns
         return Checkpoint(
-            state=self._state, life=first.life, runner_pid=first.runner_pid, t_ns=now_ns(),
-            duration_s=self._plan.duration_s, steady_s=self.steady_s, began_ns=self._begin_ns,
-            serial_base=first.serial_base, serial=serial, ledger_ns=ledger_ns, live=tuple(self._watch.live),
+            state=self._state, life=first.life, runner_pid=first.runner_pid, t_ns=t_ns,
+            duration_s=self._plan.duration_s, steady_s=self._steady_s(t_ns), began_ns=self._begin_ns,
+            serial_base=first.serial_base, serial=serial, ledger_ns=ledger_ns,
+            live=tuple((*stream, since_ns[stream]) for stream in self._watch.live),
             looks=self._uptime.looks, serving=self._uptime.serving,
             calls=first.calls + self._watch.calls, failed=first.failed + self._watch.failed,
             progress=self._watch.progress(self._lost),

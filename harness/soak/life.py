@@ -13,17 +13,22 @@ from pathlib import Path
 from harness.client.errors import ConnectFailed
 from harness.evidence.clock import NS_PER_S, now_ns
 from harness.evidence.recorder import Recorder, RecorderError
+from harness.evidence.records import Mark
 from harness.record.errors import RecordError
 from harness.record.folder import RunFolder
 from harness.soak.checkpoint import Checkpoint
 from harness.soak.course import Course, Life
-from harness.soak.outlook import uptime_fact
+from harness.soak.numbering import renumbered
+from harness.soak.outlook import Standing, uptime_fact
 from harness.soak.plan import SoakPlan
+from harness.soak.quay import Quay, account_for
 from harness.soak.watch import STEADY
 from harness.target.errors import TargetError
 from harness.target.launcher import LauncherFactory
+from harness.target.mooring import Lasting
 from harness.target.owner import Tag
 from harness.target.profile import Profile
+from harness.target.starting import StartingLauncher
 from harness.trial.sink import Sink
 from harness.trial.stack import CLIENTS
 from harness.trial.stage import Stage
@@ -69,15 +74,16 @@ async def live(setting: Setting, plan: SoakPlan, life: Life, previous: Checkpoin
     except RecorderError as refused:
         raise SoakBroken(str(refused)) from None
     kept = [life.first]
-    life = replace(life, keep=_keeping(recorder, life.keep, kept))
+    quay = Quay(setting.folder.path, previous.left() if previous is not None else Lasting.first())
+    life = replace(life, keep=_keeping(recorder, life, kept, quay))
     sink = Sink(recorder)
-    trial = Trial(sink, setting.profile, path)
+    trial = Trial(renumbered(sink, life.first.life), setting.profile, path)
     if previous is not None:
         mark_gap(trial, previous)
     trial.mark("trial.began", life=str(life.first.life))
     last: Checkpoint | None = None
     try:
-        last = await _staged(setting, trial, plan, life, sink)
+        last = await _staged(setting, trial, plan, life, sink, quay, previous)
     except asyncio.CancelledError:
         if sink.failure is None:
             trial.mark("trial.error", reason="interrupted")
@@ -100,12 +106,22 @@ async def live(setting: Setting, plan: SoakPlan, life: Life, previous: Checkpoin
     return last
 
 
-async def _staged(setting: Setting, trial: Trial, plan: SoakPlan, life: Life, sink: Sink) -> Checkpoint:
-    launcher = setting.launchers.make(setting.folder.info.id, setting.folder.log_path, sink)
+async def _staged(
+    setting: Setting, trial: Trial, plan: SoakPlan, life: Life, sink: Sink, quay: Quay, previous: Checkpoint | None
+) -> Checkpoint:
+    launcher = setting.launchers.make(setting.folder.info.id, setting.folder.log_path, sink, quay.lasting)
+    quay.launcher = launcher if isinstance(launcher, StartingLauncher) else None
     labels = Tag.of(setting.folder.info.id).environment()
     async with Stage(trial, launcher, setting.profile, setting.seed, labels) as stage:
         try:
-            stack = await stage.stack(setting.profile.venue.exchange, *CLIENTS)
+            if previous is not None and await quay.reclaim():
+                life = _going_on(life, previous)
+                trial.ledger_from = previous.serial - previous.serial_base
+                stage.path_ports = previous.paths
+            quay.stack = stack = await stage.stack(setting.profile.venue.exchange, *CLIENTS)
+            if previous is not None and (lost := _lost(trial, quay, life, previous)):
+                trial.mark("soak.stopped_early", reason="; ".join(lost))
+                return replace(life.first, state="failed", t_ns=now_ns())
             return await Course(trial, stack, plan, life).run()
         finally:
             await stage.sampler.stop()
@@ -113,14 +129,30 @@ async def _staged(setting: Setting, trial: Trial, plan: SoakPlan, life: Life, si
             sink.is_over = True
 
 
+def _going_on(life: Life, previous: Checkpoint) -> Life:
+    """The same venue counts on."""
+    first = replace(life.first, serial_base=previous.serial_base, serial=previous.serial)
+    return replace(life, first=first, adopts=True)
+
+
+def _lost(trial: Trial, quay: Quay, life: Life, previous: Checkpoint) -> tuple[str, ...]:
+    """Services that died while the runner was away go into evidence; the criteria that are lost with them, where a
+    run is to end then."""
+    if quay.launcher is None or not (died := account_for(trial, quay.launcher.lost, previous)):
+        return ()
+    if life.outlook is None or not previous.last_steady_ns:
+        return ()
+    return life.outlook((Mark(previous.last_steady_ns, "window.begin", {"window": STEADY}), *died), Standing())
+
+
 def mark_gap(trial: Trial, previous: Checkpoint) -> None:
     """End what the life before had begun at its last checkpoint, and mark the time from there to now as a gap.
 
     A life that ended by itself has written that down already.
     """
-    if previous.state in ("warm-up", "steady"):
-        quiet_ns = max(previous.began_ns, previous.ledger_ns - UNWRITTEN_NS)
-        for client, stream in previous.live:
+    if previous.was_broken_off:
+        for client, stream, since_ns in previous.live:
+            quiet_ns = max(since_ns, previous.ledger_ns - UNWRITTEN_NS)
             trial.mark("stream.quiet", t_ns=quiet_ns, client=client, stream=stream)
         if previous.began_ns:
             trial.mark("window.end", t_ns=previous.t_ns, window=STEADY)
@@ -130,16 +162,15 @@ def mark_gap(trial: Trial, previous: Checkpoint) -> None:
     trial.mark("soak.resumed", life=str(previous.life + 1))
 
 
-def _keeping(
-    recorder: Recorder, keep: Callable[[Checkpoint], None], kept: list[Checkpoint]
-) -> Callable[[Checkpoint], None]:
+def _keeping(recorder: Recorder, life: Life, kept: list[Checkpoint], quay: Quay) -> Callable[[Checkpoint], None]:
     """A checkpoint is written when everything before it is on the disk."""
+    keep, steady_end_ns = life.keep, life.first.steady_end_ns
 
     def both(checkpoint: Checkpoint) -> None:
         kept[:] = [checkpoint]
         with contextlib.suppress(RecorderError):  # the sink has seen it, or it is closed already
             recorder.flush()
-        keep(checkpoint)
+        keep(quay.named(checkpoint, steady_end_ns))
 
     return both
 

@@ -32,6 +32,7 @@ class Watch:
     def __init__(self) -> None:
         self.live: dict[tuple[str, str], str] = {}
         """Client and stream of each stream that is owed updates -> the symbols that it asked for."""
+        self.live_since_ns: dict[tuple[str, str], int] = {}
         self.steady_from_ns = 0
         self.calls = self.failed = self.updates = 0
         self._latest: dict[str, float] = {}
@@ -116,6 +117,7 @@ class Watch:
         client, stream = mark.detail.get("client", ""), mark.detail.get("stream", "")
         if mark.name == "stream.live":
             self.live[client, stream] = mark.detail.get("keys", "")
+            self.live_since_ns[client, stream] = mark.t_ns
             self._sliced_ns = max(self._sliced_ns, mark.t_ns)  # nobody was owed anything on it before
         elif mark.name in ENDS and self.live.pop((client, stream), None) is not None:
             self._sliced_ns = max(self._sliced_ns, mark.t_ns)

@@ -68,7 +68,7 @@ def _process(profile: Profile) -> LauncherFactory:
         "process",
         "launcher process",
         _versions(profile),
-        lambda run, log_path, record: ProcessLauncher(profile, run, log_path, record),
+        lambda run, log_path, record, lasting=None: ProcessLauncher(profile, run, log_path, record, lasting),
     )
 
 
@@ -105,7 +105,9 @@ def _container(profile: Profile) -> LauncherFactory:
         "container",
         f"launcher container{note}",
         f"{connector.name} {connector.digest[:19]}",
-        lambda run, log_path, record: ContainerLauncher(profile, lambda name: images(name).name, run, log_path, record),
+        lambda run, log_path, record, lasting=None: ContainerLauncher(
+            profile, lambda name: images(name).name, run, log_path, record, lasting
+        ),
     )
 
 
@@ -136,7 +138,7 @@ def _compose(profile: Profile) -> LauncherFactory:
         "compose",
         f"launcher compose ({' '.join(program.command)}, {path})",
         version,
-        lambda run, log_path, record: ComposeLauncher(
+        lambda run, log_path, record, lasting=None: ComposeLauncher(
             profile, program, theirs, lambda name: images(name).name, run, log_path, record
         ),
     )
@@ -196,5 +198,5 @@ def _attached(profile: Profile) -> LauncherFactory:
         "attached",
         f"attached to {address}",
         f"{name} at {address}",
-        lambda run, log_path, record: AttachedLauncher(profile, run, log_path, record),
+        lambda run, log_path, record, lasting=None: AttachedLauncher(profile, run, log_path, record),
     )

@@ -20,6 +20,7 @@ from harness.target.engine import reason_of
 from harness.target.errors import TargetError
 from harness.target.images import find_image
 from harness.target.launcher import VENUE_PORT, LogPath
+from harness.target.mooring import Mooring
 from harness.target.networks import ENGINE_ERRORS
 from harness.target.owner import LABEL_SERVICE
 from harness.target.ports import HeldPort, hold_quiet_port
@@ -108,7 +109,7 @@ class ComposeLauncher(StartingLauncher):
         finally:
             project.release(key)
 
-    async def _make(self, order: Order) -> ContainerService:
+    async def _make(self, order: Order, mooring: Mooring | None = None) -> ContainerService:
         return await asyncio.to_thread(self._make_now, order)
 
     def _make_now(self, order: Order) -> ContainerService:

@@ -16,9 +16,11 @@ from docker.models.containers import Container
 from harness.evidence.clock import NS_PER_S, now_ns
 from harness.evidence.records import Record
 from harness.target.engine import reason_of
-from harness.target.errors import PortTakenError, TargetError
+from harness.target.errors import GoneError, PortTakenError, TargetError
 from harness.target.logs import Log
+from harness.target.mooring import Mooring
 from harness.target.networks import ENGINE_ERRORS, Seat, leave, seats_of, sit_down
+from harness.target.owner import start_time_ticks
 from harness.target.ports import LOOPBACK, TAKEN_PATTERN, HeldPort
 from harness.target.profile_shape import ServiceProfile
 from harness.target.sockets import listeners, owner_of
@@ -104,6 +106,10 @@ class ContainerService(StartedService):
                 f"{self.name} cannot be started from image {self._birth.image}: {said}: "
                 "check the image's entry point and platform"
             ) from None
+        return self._followed()
+
+    def _followed(self) -> Life:
+        """Two threads: one takes in what it says, one waits for its end."""
         self._pid = int(self._container().attrs["State"]["Pid"]) or None
         life = Life()
         self._threads = [
@@ -113,6 +119,30 @@ class ContainerService(StartedService):
         for thread in self._threads:
             thread.start()
         return life
+
+    async def _take_over(self, mooring: Mooring) -> Life:
+        return await asyncio.to_thread(self._take_over_now, mooring)
+
+    def _take_over_now(self, mooring: Mooring) -> Life:
+        try:
+            self._born = self._birth.start()
+            self._look_where_it_is()
+        except ENGINE_ERRORS as error:
+            raise GoneError(f"{self.name} is gone ({reason_of(error)})") from None
+        if identity_of(self._born) != mooring.identity or self._born.status != "running":
+            raise GoneError(f"{self.name} is {self._born.status}, or another one than it was")
+        self._logged_ns = self._log.last_ns()
+        return self._followed()
+
+    def mooring(self) -> Mooring | None:
+        """See `StartedService.mooring`."""
+        if self._born is None or not self.running or self._away:
+            return None
+        pid = self._pid or 0
+        return Mooring(
+            self.name, "container", f"{pid}:{start_time_ticks(pid) or 0}", identity_of(self._born), self.direct_address,
+            {name: held.port for name, held in self._ports.items()}, str(self.log_path), network=self._birth.network,
+        )  # fmt: skip
 
     async def restart(self, *, wait: bool = True, limit_s: float | None = None) -> None:
         """See `service.Restartable`."""
@@ -274,6 +304,11 @@ class ContainerService(StartedService):
                 held.release()
             for thread in self._threads:
                 await asyncio.to_thread(thread.join, THREAD_END_LIMIT_S)
+
+
+def identity_of(container: Container) -> str:
+    """The engine's id of it and when it was started: another start is another life."""
+    return f"{container.id}@{container.attrs['State']['StartedAt']}"
 
 
 def pids_of(container: Container) -> list[int]:

@@ -6,21 +6,23 @@ import asyncio
 import contextlib
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
+import docker
 from docker.models.containers import Container
 from docker.types import EndpointConfig
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
 from harness.evidence.records import Record
-from harness.target.container import ContainerService
+from harness.target.container import ContainerService, identity_of
 from harness.target.engine import Engine, reason_of
 from harness.target.errors import TargetError
 from harness.target.launcher import VENUE_PORT, LogPath
+from harness.target.mooring import Lasting, Mooring
 from harness.target.networks import ENGINE_ERRORS, PrivateNetwork
-from harness.target.owner import LABEL_SERVICE
+from harness.target.owner import LABEL_OWNER, LABEL_SERVICE, Owner
 from harness.target.ports import LOOPBACK, HeldPort, hold_quiet_port
 from harness.target.profile_shape import Profile
 from harness.target.recipe import Place, Recipe
@@ -68,6 +70,28 @@ class Plan:
         self.container.stop()
 
 
+@dataclass(frozen=True, slots=True)
+class Moored:
+    """A container that another launcher has made; see `container.Birth`."""
+
+    client: docker.DockerClient
+    identity: str
+    network: str
+
+    @property
+    def image(self) -> str:
+        """See `container.Birth`."""
+        return f"of container {self.identity[:12]}"
+
+    def start(self) -> Container:
+        """The container, as it is."""
+        return self.client.containers.get(self.identity)
+
+    def remove(self) -> None:
+        """See `container.Birth`."""
+        self.client.containers.get(self.identity).remove(force=True, v=True)
+
+
 class ContainerLauncher(StartingLauncher):
     """See `launcher.Launcher`. One network a launcher."""
 
@@ -81,8 +105,9 @@ class ContainerLauncher(StartingLauncher):
         run: str,
         log_path: LogPath,
         record: Callable[[Record], None] = nobody,
+        lasting: Lasting | None = None,
     ) -> None:
-        super().__init__(profile, run, log_path, record)
+        super().__init__(profile, run, log_path, record, lasting)
         self._image_of = image_of
         self._network: PrivateNetwork | None = None
 
@@ -90,8 +115,14 @@ class ContainerLauncher(StartingLauncher):
         """See `launcher.Launcher`: the gateway of the private network, which is this host."""
         return (await self._network_of_run()).gateway
 
-    async def _make(self, order: Order) -> ContainerService:
+    async def _make(self, order: Order, mooring: Mooring | None = None) -> ContainerService:
         network = await self._network_of_run()
+        if mooring is not None:
+            ports = {name: HeldPort.in_use(port) for name, port in mooring.ports.items()}
+            found = Moored(network.client, mooring.identity.partition("@")[0], network.name)
+            return ContainerService(
+                order.name, order.profile, found, ports, order.log, self.record, ready_by=order.ready_by
+            )
         image = await asyncio.to_thread(self._image_of, order.kind)
         recipe = order.recipe(Place(order.profile.ports, CONFIG_PATH, PYTHON, EVERYWHERE))
         if order.kind != VENUE:
@@ -139,7 +170,15 @@ class ContainerLauncher(StartingLauncher):
         return self._network
 
     def _made_network(self) -> PrivateNetwork:
-        network = PrivateNetwork.create(f"nfr-{uuid.uuid4().hex[:12]}", self._tag.labels())
+        left = (
+            {one.network for one in self._lasting.moorings} if self._lasting is not None and self._takes_over else set()
+        )
+        if left:
+            network = PrivateNetwork.found(left.pop())
+        else:
+            network = PrivateNetwork.create(f"nfr-{uuid.uuid4().hex[:12]}", self._tag.labels())
+        if self._lasting is not None:
+            testcontainers_config.ryuk_disabled = True  # it would reap with this process what is to outlive it
         try:
             settle_testcontainers(Engine(network.client))
         except ENGINE_ERRORS as error:
@@ -147,7 +186,37 @@ class ContainerLauncher(StartingLauncher):
             raise TargetError(f"the engine does not tell its images: {reason_of(error)}: is it well?") from None
         return network
 
+    async def _is_there(self, mooring: Mooring) -> bool:
+        return await asyncio.to_thread(_runs, mooring.identity)
+
+    def _remove_but(self, owner: Owner, kept: Collection[str]) -> None:
+        engine = Engine.reach()
+        if engine is None:
+            return
+        ids = {one.partition("@")[0] for one in kept}
+        networks = {one.network for one in self._moored.values()}
+        try:
+            engine.remove_labelled(
+                lambda labels: labels.get(LABEL_OWNER) == str(owner), but=lambda thing: thing in ids | networks
+            )
+        finally:
+            engine.close()
+
     async def _close_rest(self) -> None:
         network, self._network = self._network, None
         if network is not None:
             await asyncio.to_thread(network.remove)
+
+
+def _runs(identity: str) -> bool:
+    """Whether that very container runs, since that very start."""
+    engine = Engine.reach()
+    if engine is None:
+        return False
+    try:
+        container = engine.client.containers.get(identity.partition("@")[0])
+        return identity_of(container) == identity and container.status == "running"
+    except ENGINE_ERRORS:
+        return False
+    finally:
+        engine.close()

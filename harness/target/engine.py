@@ -30,6 +30,8 @@ class Thing:
     name: str
     labels: Mapping[str, str]
     remove: Callable[[], object]
+    identity: str = ""
+    """The engine's id of it, of a container."""
 
 
 class Engine:
@@ -77,7 +79,9 @@ class Engine:
         """Our containers, networks and volumes whose labels are `wanted`, in an order in which they can be removed."""
         ours: dict[str, str | list[str] | bool] = {"label": LABEL_OWNER}
         things = [
-            Thing("container", one.name or "", one.labels, functools.partial(one.remove, force=True, v=True))
+            Thing(
+                "container", one.name or "", one.labels, functools.partial(one.remove, force=True, v=True), one.id or ""
+            )
             for one in self.client.containers.list(all=True, filters=ours, ignore_removed=True)
         ]
         for network in self.client.networks.list(filters=ours):
@@ -88,10 +92,14 @@ class Engine:
             things.append(Thing("volume", volume.name, labels, functools.partial(volume.remove, force=True)))
         return [thing for thing in things if wanted(thing.labels)]
 
-    def remove_labelled(self, wanted: Callable[[Mapping[str, str]], bool]) -> list[Thing]:
-        """Remove those; returns what was removed."""
+    def remove_labelled(
+        self, wanted: Callable[[Mapping[str, str]], bool], but: Callable[[str], bool] = lambda thing: False
+    ) -> list[Thing]:
+        """Remove those, except what has a name or id that `but` holds back; returns what was removed."""
         removed = []
         for thing in self.labelled(wanted):
+            if but(thing.name) or but(thing.identity):
+                continue
             with contextlib.suppress(docker.errors.APIError):
                 thing.remove()
                 removed.append(thing)

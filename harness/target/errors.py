@@ -29,3 +29,7 @@ class NotServingError(TargetError):
 
 class CannotDoError(TargetError):
     """This kind of service lacks the capability, for example killing one that was only attached to."""
+
+
+class GoneError(TargetError):
+    """A service that was to be taken over is not there any more, or is another one."""

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from harness.evidence.records import Record
 from harness.target.credentials import Credentials as Credentials
+from harness.target.mooring import Lasting
 from harness.target.profile import Profile, ServiceProfile
 from harness.target.service import Service
 
@@ -129,6 +130,16 @@ LogPath = Callable[[str], Path]
 """Where the log of a service of that name goes, as the run's record arranges it."""
 
 
+class Make(Protocol):
+    """Makes a launcher."""
+
+    def __call__(
+        self, run: str, log_path: LogPath, record: Callable[[Record], None], lasting: Lasting | None = None
+    ) -> Launcher:
+        """`run`: its id; `lasting`: what is started is to outlive the launcher, where its kind can do that."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class LauncherFactory:
     """A means of starting that was chosen and found to work; `make` gives each trial a launcher of its own.
@@ -140,8 +151,7 @@ class LauncherFactory:
     name: str
     reason: str
     target_version: str
-    make: Callable[[str, LogPath, Callable[[Record], None]], Launcher]
-    """run id, log paths, record callback -> a launcher."""
+    make: Make
 
 
 def free_log_path(log_path: LogPath, name: str) -> Path:

@@ -9,15 +9,17 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.evidence.clock import monotonic_s
+from harness.target.lease import leases
 from harness.target.owner import (
     ENV_OWNER,
     ENV_PLACE,
     ENV_RUN,
+    ENV_SERVICE,
     LABEL_OWNER,
     LABEL_PLACE,
     LABEL_RUN,
@@ -71,12 +73,28 @@ def sweep() -> tuple[str, ...]:
     """Remove what owners that no longer live have left: processes, containers, networks, volumes, folders.
 
     Returns what it removed, one phrase each.
-    Other living runs are not touched. Bounded; an engine that does not answer is passed over.
+    Other living runs are not touched, nor are the services that a lease spares (`spared` tells of them). Bounded; an
+    engine that does not answer is passed over.
     """
-    removed = _sweep_processes(lambda tags: orphaned(tags, ENV_OWNER, ENV_PLACE))
-    removed += _sweep_engine(lambda labels: orphaned(labels, LABEL_OWNER, LABEL_PLACE))
-    removed += _sweep_folders()
+    kept = {lease.owner for lease in leases() if lease.spares}
+
+    def is_left(tags: Mapping[str, str]) -> bool:
+        # A lease is for services: what else its owner ran (a load) was to end with it.
+        leased = ENV_SERVICE in tags and tags.get(ENV_OWNER) in kept
+        return not leased and orphaned(tags, ENV_OWNER, ENV_PLACE)
+
+    def is_left_there(labels: Mapping[str, str]) -> bool:
+        return labels.get(LABEL_OWNER) not in kept and orphaned(labels, LABEL_OWNER, LABEL_PLACE)
+
+    removed = _sweep_processes(is_left)
+    removed += _sweep_engine(is_left_there)
+    removed += _sweep_folders(kept)
     return tuple(removed)
+
+
+def spared() -> tuple[str, ...]:
+    """What `sweep` leaves alone although its owner is gone: one sentence each that says how to take it up or end it."""
+    return tuple(lease.told for lease in leases() if lease.spares and not lease.is_held)
 
 
 def remove_all_of(owner: Owner) -> tuple[str, ...]:
@@ -85,6 +103,11 @@ def remove_all_of(owner: Owner) -> tuple[str, ...]:
     removed += _sweep_engine(lambda labels: labels.get(LABEL_OWNER) == str(owner))
     shutil.rmtree(scratch_root() / f"{owner.pid}-{owner.start_ticks}", ignore_errors=True)
     return tuple(removed)
+
+
+def remove_services_of(owner: Owner, kept: Collection[str]) -> tuple[str, ...]:
+    """Remove what was started in that owner's name but the services `kept`, by the mark in their environment."""
+    return tuple(_sweep_processes(lambda tags: tags.get(ENV_OWNER) == str(owner) and tags.get(ENV_SERVICE) not in kept))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +177,7 @@ def _sweep_engine(wanted: Callable[[Mapping[str, str]], bool]) -> list[str]:
         engine.close()
 
 
-def _sweep_folders() -> list[str]:
+def _sweep_folders(kept: Collection[str]) -> list[str]:
     removed = []
     root = scratch_root()
     for folder in sorted(root.iterdir()) if root.is_dir() else []:
@@ -163,7 +186,7 @@ def _sweep_folders() -> list[str]:
             tags = {ENV_OWNER: owner, ENV_PLACE: (folder / PLACE_FILE).read_text()}
         except OSError:
             continue  # being made or being removed
-        if orphaned(tags, ENV_OWNER, ENV_PLACE):
+        if owner not in kept and orphaned(tags, ENV_OWNER, ENV_PLACE):
             shutil.rmtree(folder, ignore_errors=True)
             removed.append(f"folder {folder}")
     return removed

@@ -61,6 +61,11 @@ class Log:
         """Everything so far, each line beginning with its UTC time."""
         return self.path.read_text(encoding="utf-8", errors="replace")
 
+    def last_ns(self) -> int:
+        """When its last line came, as late as that may have been; 0 without one."""
+        stamps = (line.partition(" ")[0] for line in reversed(self.text().splitlines()))
+        return next((ns for ns in map(_latest_ns, stamps) if ns), 0)
+
     def tail(self) -> tuple[str, ...]:
         """The last lines of the current start, without times."""
         with self._lock:
@@ -85,3 +90,12 @@ def _spellings(texts: Iterable[str]) -> tuple[str, ...]:
 def _stamp(t_ns: int) -> str:
     whole_s, rest_ns = divmod(t_ns, NS_PER_S)
     return f"{datetime.fromtimestamp(whole_s, UTC):%Y-%m-%dT%H:%M:%S}.{rest_ns // 1000:06d}Z"
+
+
+def _latest_ns(stamp: str) -> int:
+    """The last nanosecond that is written so; 0 for anything else."""
+    try:
+        moment = datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    except ValueError:
+        return 0
+    return int(moment.replace(microsecond=0).timestamp()) * NS_PER_S + moment.microsecond * 1000 + 999

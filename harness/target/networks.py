@@ -79,6 +79,24 @@ class PrivateNetwork:
             raise TargetError(f"no network for the containers: {reason_of(error)}: `docker network prune`?") from None
         raise AssertionError("every try returns or raises")
 
+    @classmethod
+    def found(cls, name: str) -> PrivateNetwork:
+        """One that another process has made, with addresses that nobody in it has now. Raises TargetError."""
+        network = Network()
+        network.name = name
+        client = network._docker.client
+        try:
+            there = client.networks.get(name)
+            [config, *_] = there.attrs["IPAM"]["Config"]
+        except ENGINE_ERRORS as error:
+            client.close()
+            raise TargetError(f"the network {name} of the containers is gone: {reason_of(error)}") from None
+        network._network = there
+        ours = cls(network, Subnet(str(config["Subnet"]), str(config["Gateway"])))
+        taken = {str(one["IPv4Address"]).partition("/")[0] for one in there.attrs.get("Containers", {}).values()}
+        ours._addresses = (one for one in ours._addresses if one not in taken)
+        return ours
+
     @staticmethod
     def _hosts(subnet: Subnet) -> Iterator[str]:
         gateway = ipaddress.ip_address(subnet.gateway)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ENV_RUN, ENV_OWNER, ENV_PLACE, ENV_SERVICE = "NFR_RUN", "NFR_OWNER", "NFR_PLACE", "NFR_SERVICE"
@@ -72,6 +72,10 @@ class Tag:
     def of(cls, run: str) -> Tag:
         """The tag of things that this process starts for `run`."""
         return cls(run, Owner.current(), place())
+
+    def named(self, owner: Owner) -> Tag:
+        """The same in the name of an earlier owner of that run."""
+        return replace(self, owner=owner)
 
     def environment(self) -> dict[str, str]:
         """For processes."""

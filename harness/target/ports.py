@@ -50,6 +50,15 @@ class HeldPort:
         """Give the port back. Safe to call again."""
         self._socket.close()
 
+    @classmethod
+    def in_use(cls, port: int) -> HeldPort:
+        """A port that a service of ours listens on already: nothing can be bound beside it, and need not be."""
+        lent = cls.__new__(cls)
+        lent._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        lent._socket.close()
+        lent.port = port
+        return lent
+
     def somebody_listens(self) -> bool:
         """Whether a socket of this host listens on the port."""
         return bool(listeners(self.port))

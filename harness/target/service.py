@@ -156,7 +156,8 @@ class Service(Killable, Restartable, Pausable, Isolatable, Inspectable, Protocol
         ...
 
     async def wait_exit(self, limit_s: float) -> int | None:
-        """Exit code (128 + N for signal N), or None when it still runs after `limit_s`."""
+        """Exit code (128 + N for signal N), or None when it still runs after `limit_s`; -1 when nobody of ours was
+        told, as of a service that was taken over from another launcher."""
         ...
 
     def log_text(self) -> str:

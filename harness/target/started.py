@@ -17,6 +17,7 @@ from harness.evidence.records import Fact, Mark, Reading, Record
 from harness.target.errors import DiedAtStartError, NotServingError, PortTakenError, TargetError
 from harness.target.introspection import Introspection, Page, Subject
 from harness.target.logs import Log
+from harness.target.mooring import UNKNOWN_EXIT, Mooring
 from harness.target.ports import LOOPBACK, TAKEN_PATTERN, HeldPort
 from harness.target.profile import ServiceProfile
 from harness.target.recipe import refusal_of_config
@@ -53,6 +54,8 @@ class Life:
     log_ended: threading.Event = field(default_factory=threading.Event)
     code: int | None = None
     served: bool = False
+    adopted: bool = False
+    """It began under another launcher."""
     ready_line: dict[str, object] | None = None
 
     def died(self, code: int | None) -> None:
@@ -134,6 +137,14 @@ class StartedService(abc.ABC):
         """Start it, once more. Raises TargetError."""
 
     @abc.abstractmethod
+    async def _take_over(self, mooring: Mooring) -> Life:
+        """Follow the very service that lies there. Raises GoneError when it is not there any more."""
+
+    @abc.abstractmethod
+    def mooring(self) -> Mooring | None:
+        """Where another launcher finds it; None when it does not run, or would not outlive this one."""
+
+    @abc.abstractmethod
     async def _check_identity(self) -> None:
         """Raise PortTakenError unless what listens at `address` is this very service."""
 
@@ -176,6 +187,13 @@ class StartedService(abc.ABC):
         self._life = await self._begin()
         self.record(Mark(now_ns(), "process.started", {"service": self.name}, earliest_ns=before_ns))
 
+    async def adopt(self, mooring: Mooring) -> None:
+        """Take over what another launcher has left: mark process.adopted; then `wait_serving`. Raises GoneError."""
+        life = await self._take_over(mooring)
+        life.adopted, life.ready_line = True, {}
+        self._life = life
+        self.record(Mark(now_ns(), "process.adopted", {"service": self.name, "pid": str(self.pid)}))
+
     async def restart(self, *, wait: bool = True, limit_s: float | None = None) -> None:
         """See `service.Restartable`."""
         if self.running:
@@ -202,13 +220,15 @@ class StartedService(abc.ABC):
                 f"(last answer: {answer}); {self._log.said()}"
             )
         await self._check_identity()
-        self._check_config()
+        if not life.adopted:
+            self._check_config()
         if not life.served:
             life.served = True
             self._introspection.close()
             self._introspection = Introspection(self.name, self._pages(), self._subject)
             await asyncio.to_thread(self._introspection.read)
-            self.record(Mark(ready.t_ns, "process.serving", {"service": self.name}, earliest_ns=ready.earliest_ns))
+            if not life.adopted:
+                self.record(Mark(ready.t_ns, "process.serving", {"service": self.name}, earliest_ns=ready.earliest_ns))
 
     async def _until_ready(self, life: Life, limit_s: float) -> tuple[Ready | None, str]:
         if self._ready_by is ReadyBy.HEALTH:
@@ -260,9 +280,9 @@ class StartedService(abc.ABC):
         return life.code
 
     def _ended(self, life: Life, code: int | None, t_ns: int) -> None:
-        """Called by the thread that saw the exit."""
+        """Called by the thread that saw the exit. `code` UNKNOWN_EXIT: only its dead parent was told."""
         life.died(code)
-        self.record(Mark(t_ns, "process.died", {"service": self.name, "code": str(code)}))
+        self.record(Mark(t_ns, "process.died", {"service": self.name, "code": _told(code)}))
 
     # -- looking at it ------------------------------------------------------------------------------
 
@@ -319,6 +339,10 @@ class StartedService(abc.ABC):
     def _subject(self) -> Subject | None:
         pid = self.pid
         return Subject(pid, self._port_inside()) if pid is not None else None
+
+
+def _told(code: int | None) -> str:
+    return "unknown" if code == UNKNOWN_EXIT else str(code)
 
 
 async def until(condition: Callable[[], bool], limit_s: float) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import abc
+import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness.evidence.records import Record
 from harness.target.credentials import Credentials
@@ -22,9 +24,10 @@ from harness.target.launcher import (
     venue_command,
     venue_environment,
 )
-from harness.target.leftovers import remove_at_exit
+from harness.target.leftovers import remove_at_exit, remove_services_of
 from harness.target.logs import Log
-from harness.target.owner import Tag
+from harness.target.mooring import ADOPTED_READY_S, Lasting, Lost, Mooring, unheard
+from harness.target.owner import Owner, Tag
 from harness.target.profile_shape import Profile, ServiceProfile
 from harness.target.recipe import Filling, Place, Recipe, client_filling, connector_filling, cook, without_proxy
 from harness.target.sighting import Sighting, sighting_of
@@ -58,12 +61,19 @@ class StartingLauncher(abc.ABC):
     """What a profile must give of a service so that this launcher can start it."""
 
     def __init__(
-        self, profile: Profile, run: str, log_path: LogPath, record: Callable[[Record], None] = nobody
-    ) -> None:
+        self, profile: Profile, run: str, log_path: LogPath, record: Callable[[Record], None] = nobody,
+        lasting: Lasting | None = None,
+    ) -> None:  # fmt: skip
+        """`lasting`: what it starts is to outlive it, and what an earlier launcher has left so is taken over."""
         self.profile = profile
         self.record = record
         self._log_path = log_path
-        self._tag = Tag.of(run)
+        self._lasting = lasting
+        self._tag = Tag.of(run) if lasting is None else Tag.of(run).named(lasting.owner)
+        self._moored = {one.name: one for one in lasting.moorings} if lasting is not None else {}
+        self._takes_over = False
+        self.lost: list[Lost] = []
+        """What was moored and could not be taken over."""
         self._started: list[StartedService] = []
         self._names: Counter[str] = Counter()
         self._controls: dict[str, str] = {}
@@ -76,8 +86,8 @@ class StartingLauncher(abc.ABC):
         """See `launcher.Launcher`."""
 
     @abc.abstractmethod
-    async def _make(self, order: Order) -> StartedService:
-        """The service, not yet started, on ports of its own. Raises TargetError."""
+    async def _make(self, order: Order, mooring: Mooring | None = None) -> StartedService:
+        """The service, not yet started, on ports of its own, or as it lies there. Raises TargetError."""
 
     @abc.abstractmethod
     def _venue_url(self, service: StartedService) -> str:
@@ -126,7 +136,9 @@ class StartingLauncher(abc.ABC):
         """See `launcher.Launcher`."""
         filling = connector_filling(exchange, base_url, credentials, self._where("connector"))
         order = self._order("connector", filling, environment or {})
-        sighting = await sighting_of(self._controls, base_url) if wait else None
+        # One that is taken over has shown itself to the venue long ago.
+        fresh = wait and "connector" not in self._moored
+        sighting = await sighting_of(self._controls, base_url) if fresh else None
         return await self._start(order, wait=wait, sighting=sighting)
 
     async def start_service(
@@ -164,7 +176,10 @@ class StartingLauncher(abc.ABC):
         return Order(name, name, profile, recipe, self._log(name, filling.secrets, filling.masked))
 
     async def _start(self, order: Order, *, wait: bool, sighting: Sighting | None = None) -> StartedService:
-        """Start it on ports of its own; on others when somebody was faster to take them."""
+        """Take it over, or start it on ports of its own; on others when somebody was faster to take them."""
+        mooring = self._moored.pop(order.name, None)
+        if mooring is not None and (adopted := await self._adopted(order, mooring)) is not None:
+            return adopted
         for attempt in range(1, PORT_TRIES + 1):
             service = await self._make(order)
             self._started.append(service)
@@ -184,8 +199,52 @@ class StartingLauncher(abc.ABC):
                 raise
         raise AssertionError("every try returns or raises")
 
+    # -- what an earlier launcher has left -----------------------------------------------------------
+
+    async def _adopted(self, order: Order, mooring: Mooring) -> StartedService | None:
+        """The service that lies there; None when it is gone, or serves no longer and was taken down: see `lost`."""
+        service = await self._make(order, mooring)
+        self._started.append(service)
+        try:
+            await service.adopt(mooring)
+            await service.wait_serving(ADOPTED_READY_S)
+        except TargetError as gone:
+            await service.close()
+            self._started.remove(service)
+            for line in unheard(Path(mooring.output)) if mooring.output else ():
+                order.log.append(line)
+            self.lost.append(Lost(order.name, str(gone), order.log.tail()))
+            return None
+        return service
+
+    async def reclaim(self, first: str) -> bool:
+        """Whether what an earlier launcher has left can be taken over: its service `first` is there, whose name begins
+        so. Everything in its name that is not moored is removed; everything there is, when `first` is not."""
+        there = [one for one in self._moored.values() if one.name.startswith(first) and await self._is_there(one)]
+        self._takes_over = bool(there)
+        if not there:
+            self._moored.clear()
+        if self._lasting is not None:
+            kept = {one.identity for one in self._moored.values()}
+            await asyncio.to_thread(self._remove_but, self._lasting.owner, kept)
+        return bool(there)
+
+    async def _is_there(self, mooring: Mooring) -> bool:
+        process = mooring.process
+        return process is not None and process.alive()
+
+    def _remove_but(self, owner: Owner, kept: Collection[str]) -> None:
+        remove_services_of(owner, kept)
+
+    def moorings(self) -> tuple[Mooring, ...]:
+        """Where another launcher finds what runs now; nothing unless it is to outlive this one."""
+        found = (one.mooring() for one in self._started) if self._lasting is not None else ()
+        return tuple(one for one in found if one is not None)
+
     def _log(self, name: str, secrets: tuple[str, ...], masked: tuple[str, ...]) -> Log:
-        return Log(free_log_path(self._log_path, name), secrets=secrets, masked=masked)
+        moored = self._moored.get(name)
+        path = free_log_path(self._log_path, name) if moored is None else Path(moored.log)
+        return Log(path, secrets=secrets, masked=masked)
 
     def _where(self, name: str) -> str:
         return f"profile {self.profile.name}, {name}"

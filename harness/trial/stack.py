@@ -32,6 +32,8 @@ MARKET_MAKER, LIVE_SERVER = "market_maker", "live_server"
 CLIENTS = (MARKET_MAKER, LIVE_SERVER)
 CONNECTED_LIMIT_S = 60.0
 """Longer than the criterion's limit, so that a late connection is seen as late."""
+AGAIN_LIMIT_S = 90.0
+"""The same for a client that was started earlier: it may pause for a minute before it tries again."""
 ASK_LIMIT_S = 5.0
 
 
@@ -112,7 +114,7 @@ class Stack:
         for name in names or CLIENTS:
             self.clients[name] = await self._client(name, environment or {})
         for name in names or CLIENTS:
-            await self.connected(name)
+            await self.connected(name, AGAIN_LIMIT_S if name in self.stage.path_ports else CONNECTED_LIMIT_S)
 
     async def come_up(self) -> None:
         """Start everything in its order, whatever comes of it: what does not come up is evidence, mark service.failed.
@@ -159,7 +161,7 @@ class Stack:
         launcher = self.stage.launcher
         path = Path(
             lambda: self.connector.direct_address, f"{name} to connector", host=await launcher.reach(),
-            observe=tap.connection,
+            observe=tap.connection, port=self.stage.path_ports.get(name, 0),
         )  # fmt: skip
         await self.stage.enter(path)
         values = {"connector_address": path.address, "symbol": DEFAULT_SYMBOL}

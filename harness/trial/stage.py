@@ -52,6 +52,8 @@ class Stage:
         """Environment that marks every process of this run."""
         self.case: Case | None = None
         """What is carried out, where that is known."""
+        self.path_ports: Mapping[str, int] = {}
+        """Where clients that were started earlier look for their path to the connector."""
         self.sampler = Sampler(trial.record)
         self._open = AsyncExitStack()
         self._starting = asyncio.Lock()

@@ -46,6 +46,8 @@ class Trial:
         self.venue: VenueControl | None = None
         self.serial_base = 0
         """Added to the venue's serials: a recording that is taken up again over a new venue counts on."""
+        self.ledger_from: int | None = None
+        """Serial of the venue after which its ledger is taken in; None: from when it is attached."""
         self._tail: LedgerTail | None = None
         self._is_evidence = True
         self._followed: dict[tuple[str, str], Followed] = {}
@@ -54,9 +56,9 @@ class Trial:
         self._settled = False
 
     async def attach_venue(self, venue: VenueControl) -> None:
-        """Use this venue as the oracle: its ledger from now on becomes evidence."""
+        """Use this venue as the oracle: its ledger from now on, or from `ledger_from` on, becomes evidence."""
         self.venue = venue
-        self._tail = LedgerTail(venue, await venue.serial())
+        self._tail = LedgerTail(venue, await venue.serial() if self.ledger_from is None else self.ledger_from)
 
     async def detach_venue(self) -> None:
         """Take in the ledger's end; the venue may be gone from now on."""

@@ -27,6 +27,7 @@ class Path:
 
     `target` is "host:port", or what to ask for it at each connection (the address of a container may change).
     `host` is the IPv4 address of this machine to listen on. `observe` makes an observer for each connection.
+    `port`: where clients of an earlier path look for it; 0: any.
 
     Acts on the connections that are open: `reset`, `half_close`. In force until removed or healed: toxics
     (`add`, `remove`), `black_hole`, and `refuse` until `accept_again`. Delays are kept to about a millisecond.
@@ -39,7 +40,9 @@ class Path:
         *,
         host: str = LOOPBACK,
         observe: Callable[[], Observer] | None = None,
+        port: int = 0,
     ) -> None:
+        self._port = port
         self._target = target
         self.name = name
         self._host = host
@@ -58,7 +61,7 @@ class Path:
         self.address = ""
 
     async def __aenter__(self) -> Self:
-        self._held = HeldPort(host=self._host)
+        self._held = HeldPort(self._port, host=self._host)
         self.address = f"{self._host}:{self._held.port}"
         try:
             self._listen()

@@ -46,7 +46,7 @@ def test_a_time_is_told_as_a_clock_tells_it() -> None:
 
 FIRST = Checkpoint(
     state="steady", life=2, runner_pid=7, t_ns=5, duration_s=60.0, steady_s=12.5, serial=99, serial_base=10,
-    live=(("browser", "klines"),), looks=12, serving=12, progress=Progress(rss_bytes=1e8, lost_for_good=("x: y",)),
+    live=(("browser", "klines", 4),), looks=12, serving=12, progress=Progress(rss_bytes=1e8, lost_for_good=("x: y",)),
 )  # fmt: skip
 
 
@@ -67,8 +67,8 @@ def test_the_next_life_counts_the_venues_updates_beyond_all_that_this_one_may_ha
         (None, "holds no soak"),
         ("{", "cannot be read"),
         ("[]", "cannot be read"),
-        ('{"schema": "nfr.soak", "version": 2}', "another version"),
-        ('{"schema": "nfr.soak", "version": 1, "progress": {"lost_for_good": []}, "live": []}', "cannot be read"),
+        ('{"schema": "nfr.soak", "version": 99}', "another version"),
+        ('{"schema": "nfr.soak", "version": 2, "progress": {"lost_for_good": []}, "live": []}', "cannot be read"),
     ],
 )
 def test_a_checkpoint_that_cannot_be_used_is_refused_in_a_sentence(
@@ -83,7 +83,7 @@ def test_a_checkpoint_that_cannot_be_used_is_refused_in_a_sentence(
 def test_a_checkpoint_says_what_it_is(tmp_path: Path) -> None:
     FIRST.write(tmp_path)
     document = json.loads((tmp_path / NAME).read_text())
-    assert (document["schema"], document["version"]) == ("nfr.soak", 1)
+    assert (document["schema"], document["version"]) == ("nfr.soak", 2)
 
 
 # -- faults ----------------------------------------------------------------------------------------------
