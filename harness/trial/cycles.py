@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -21,6 +22,14 @@ CONNECT = "Connect"
 FIRST_LIMIT_S = 10.0
 NUDGE_S = 0.02
 FRESH = "fresh"
+
+
+def let_go() -> None:
+    """Close the connections of clients that are gone: grpc keeps one open while a finished call of it is uncollected.
+
+    Such a call sits in a cycle of references, so that otherwise the collector's mood decides what the connector holds.
+    """
+    gc.collect()
 
 
 @asynccontextmanager

@@ -44,8 +44,10 @@ def _since_trend(evidence: Evidence, criterion: Criterion) -> str:
 
 
 def _fails(criterion: Criterion, rise: Rise, series: Series, found: Trend) -> bool:
-    told: Interval = rise(series.until(found.end), found, criterion.of)
-    return compare(told, criterion.op, criterion.limit) is Status.FAIL
+    """Whether a run that had ended there would have failed: by its trend or by its growth so far."""
+    told = rise(series.until(found.end), found, criterion.of)
+    already = Interval(found.growth.low, math.inf)
+    return any(compare(one, criterion.op, criterion.limit) is Status.FAIL for one in (told, already))
 
 
 def thinned(series: Series) -> Series:

@@ -9,7 +9,7 @@ from harness.plugin import case
 from harness.trial.booked import record_booked
 from harness.trial.calibration import calibrate_for
 from harness.trial.connector import Connector
-from harness.trial.cycles import connect_and_leave, moving, record_fresh_client, subscribe_and_leave
+from harness.trial.cycles import connect_and_leave, let_go, moving, record_fresh_client, subscribe_and_leave
 from harness.trial.load.plan import LoadPlan
 from harness.trial.load.run import run_load
 from harness.trial.stage import Stage
@@ -36,9 +36,11 @@ async def test_subscribing_and_leaving_a_thousand_times(
     await connector.warm_up(*STREAMS)
     async with connector.client("warm-up", recorded=False) as client, moving(venue, STREAMS):
         await subscribe_and_leave(client, STREAMS, WARM_CYCLES)
+    let_go()
     await connector.baseline()
     async with connector.client("cycle") as client, moving(venue, STREAMS):
         await subscribe_and_leave(client, STREAMS, CYCLES, EVERY_S)
+    let_go()
     await stage.back_at("baseline", BACK_LIMIT_S)
     trial.mark("settled")
     await trial.settle()
@@ -47,8 +49,10 @@ async def test_subscribing_and_leaving_a_thousand_times(
 @case("6.3.2")
 async def test_connecting_and_leaving_a_hundred_times(trial: Trial, stage: Stage, connector: Connector) -> None:
     await connector.warm_up(*STREAMS)
+    let_go()
     await connector.baseline()
     await connect_and_leave(connector, CONNECTS)
+    let_go()
     await stage.back_at("baseline", BACK_LIMIT_S)
     trial.mark("settled")
     await record_fresh_client(trial, connector)
