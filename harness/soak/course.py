@@ -45,6 +45,8 @@ SOUND_LOAD_S = 300.0
 LOAD_PAUSE_S = 2.0
 LOAD_END_LIMIT_S = 20.0
 QUIET_LIMIT_S = 15.0
+AWAY = "harness-away"
+"""Kind of the fault that the gap between two lives of the runner is: its proxies were gone, and nobody looked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,8 @@ class Course:
         self._trial.mark("window.begin", t_ns=self._begin_ns, window=STEADY)
         if self._life.first.life > 1:
             self._trial.mark("soak.flowing", t_ns=self._begin_ns, life=str(self._life.first.life))
+        if self._life.first.steady_s > 0:
+            self._trial.mark("fault.heal", t_ns=self._begin_ns, kind=AWAY, subject="harness")
 
     async def _keep_looking(self) -> None:
         """Ledger, dead services, checkpoint, outlook and a line for the terminal, each when it is due."""

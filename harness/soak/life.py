@@ -17,7 +17,7 @@ from harness.evidence.records import Mark
 from harness.record.errors import RecordError
 from harness.record.folder import RunFolder
 from harness.soak.checkpoint import Checkpoint
-from harness.soak.course import Course, Life
+from harness.soak.course import AWAY, Course, Life
 from harness.soak.numbering import renumbered
 from harness.soak.outlook import Standing, uptime_fact
 from harness.soak.plan import SoakPlan
@@ -157,6 +157,8 @@ def mark_gap(trial: Trial, previous: Checkpoint) -> None:
         if previous.began_ns:
             trial.mark("window.end", t_ns=previous.t_ns, window=STEADY)
             trial.record(uptime_fact(previous.looks, previous.serving, previous.life))
+    if previous.began_ns:  # healed when everything flows again; no trend is drawn through it
+        trial.mark("fault.begin", t_ns=previous.t_ns, kind=AWAY, subject="harness")
     gap_s = (now_ns() - previous.t_ns) / NS_PER_S
     trial.mark("soak.gap", t_ns=previous.t_ns, life=str(previous.life), seconds=f"{gap_s:.1f}")
     trial.mark("soak.resumed", life=str(previous.life + 1))

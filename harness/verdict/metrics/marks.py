@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 
 import numpy as np
 
@@ -12,8 +13,8 @@ from harness.evidence.evidence import Evidence
 from harness.evidence.records import UNMEASURABLE, Mark
 from harness.spec.case import Argument
 from harness.verdict.interval import EVERYTHING, Interval
-from harness.verdict.metric import Measurement, Metric, Of, Parameter, UnseenError, text, without
-from harness.verdict.selecting import NS_PER_S, clients, fits, in_spans, spans
+from harness.verdict.metric import Measurement, Metric, Of, Parameter, UnseenError, number, text, without
+from harness.verdict.selecting import NS_PER_S, clients, closed, fits, in_spans, spans, windows
 
 FROM = Parameter("from", "text", "name of the mark that begins it", required=True)
 TO = Parameter("to", "text", "name of the mark that ends it", required=True)
@@ -22,6 +23,9 @@ THEN = Parameter("then", "text", "name of the marks that come after all of those
 NAME = Parameter("name", "text", "name of the marks", required=True)
 ALLOWANCE = Parameter("allowance", "text", "name of the fact that states the time allowed, in seconds", required=True)
 WINDOW = Parameter("window", "text", "only inside the windows of this name")
+RUN = Parameter("window", "text", "the windows of this name", required=True)
+GAP = Parameter("gap_s", "number", "the longest gap between two of them that takes nothing away", required=True)
+SHARE = Parameter("gap_percent", "number", "the largest share of the time that may be gaps", required=True)
 AFTER = Parameter("after", "text", "only after the first mark of this name")
 BEFORE = Parameter("before", "text", "only before the first mark of this name")
 _SIDES = ("from_", "to_", "first_", "then_")
@@ -64,6 +68,27 @@ def elapsed_beyond_s(evidence: Evidence, of: Of) -> Measurement:
         raise UnseenError(f"no fact named {text(of, 'allowance')!r} was recorded")
     allowed = Interval(min(stated), max(stated))
     return _mapped(elapsed_s(evidence, of), lambda part: part - allowed)
+
+
+def lasted_s(evidence: Evidence, of: Of) -> Measurement:
+    """How long the windows of a name lasted together.
+
+    Between two of them nobody looked. Short gaps take nothing from what was seen; with one longer than `gap_s`, or when
+    all of them are more than `gap_percent` of the time, they may hide what the run is about: then only the longest
+    window counts for certain.
+    """
+    name = text(of, "window")
+    found = closed(evidence, windows(evidence, name), np.empty(0, np.int64))
+    lengths = [(end - begin) / NS_PER_S for begin, end in found]
+    gaps = [(later - end) / NS_PER_S for (_, end), (later, _) in pairwise(found)]
+    total_s, away_s, longest_s = sum(lengths), sum(gaps), max(gaps, default=0.0)
+    if not gaps:
+        return Measurement.exactly(total_s)
+    told = f"{len(gaps)} gaps of {away_s:.3g} s in all, the longest {longest_s:.3g} s"
+    too_long = longest_s > number(of, "gap_s") or away_s > number(of, "gap_percent") / 100 * (total_s + away_s)
+    if too_long:
+        return Measurement(Interval(max(lengths), total_s), f"{told}: nobody can tell what happened meanwhile")
+    return Measurement(Interval.exactly(total_s), told)
 
 
 def count(evidence: Evidence, of: Of) -> Measurement:
@@ -149,6 +174,8 @@ METRICS = (
         "marks.elapsed_beyond_s", "s", "time from one mark to another minus what the service states",
         (FROM, TO, ALLOWANCE), elapsed_beyond_s, unknown=EVERYTHING, others=True, timed=True,
     ),
+    Metric("marks.lasted_s", "s", "how long the windows of a name lasted together", (RUN, GAP, SHARE), lasted_s,
+           timed=True),
     Metric("marks.count", "", "number of marks", (NAME, WINDOW, AFTER, BEFORE), count, others=True, grows=True),
     Metric("marks.order", "", "marks that came too early", (FIRST, THEN), order, others=True),
 )  # fmt: skip

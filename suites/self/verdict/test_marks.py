@@ -164,3 +164,29 @@ def test_a_mark_that_nobody_could_have_seen_is_not_measurable() -> None:
     verdict = judged([noticed], [bit, blind, Mark(9 * S, "trial.ended")])
     assert verdict.status is Status.NOT_MEASURABLE
     assert "cannot be read" in verdict.reason
+
+
+def steady(begin_s: int, end_s: int) -> list[Record]:
+    return window("steady", begin_s * S, end_s * S)
+
+
+class TestLasted:
+    OF: ClassVar[dict[str, Argument]] = {"window": "steady", "gap_s": 60, "gap_percent": 1}
+
+    def test_windows_with_short_gaps_last_as_long_as_all_of_them(self) -> None:
+        history = [*steady(0, 5_000), *steady(5_020, 10_020)]
+        assert ends("marks.lasted_s", self.OF, history) == (10_000, 10_000)
+        assert status("marks.lasted_s", ">=", 10_000, self.OF, history) == "pass"
+
+    def test_without_a_gap_it_is_as_long_as_the_window(self) -> None:
+        assert ends("marks.lasted_s", self.OF, [*steady(3, 10)]) == (7, 7)
+        assert status("marks.lasted_s", ">=", 8, self.OF, [*steady(3, 10)]) == "fail"
+
+    def test_one_long_gap_leaves_it_open(self) -> None:
+        history = [*steady(0, 50_000), *steady(50_061, 100_061)]
+        assert ends("marks.lasted_s", self.OF, history) == (50_000, 100_000)
+        assert status("marks.lasted_s", ">=", 86_400, self.OF, history) == "inconclusive"
+
+    def test_many_short_gaps_leave_it_open_too(self) -> None:
+        history = [mark for at in range(10) for mark in steady(at * 110, at * 110 + 100)]
+        assert ends("marks.lasted_s", self.OF, history) == (100, 1_000)
