@@ -29,6 +29,8 @@ STARVED_SHARE = 0.4
 """A service that had to wait for a CPU for more than this share of a window says nothing about its own speed there."""
 GAP_S = 2.0
 GAP_PERIODS = 10.0
+WITH_GAPS = ("readings.growth_", "readings.off_baseline")
+"""Metrics that a recording broken off and taken up again leaves as they are."""
 
 
 def doubts_about(case: Case, evidence: Evidence) -> tuple[Raised, ...]:
@@ -105,7 +107,11 @@ def few_samples(case: Case, evidence: Evidence) -> Iterable[Raised]:
 
 
 def probe_gaps(case: Case, evidence: Evidence) -> Iterable[Raised]:
-    """A probe fell silent while its process lived: an extreme may have gone unseen."""
+    """A probe fell silent while its process lived: an extreme may have gone unseen.
+
+    While nobody recorded, as the gap's mark tells, only extremes may have: trends count what is missing themselves, and
+    a baseline is held against one reading.
+    """
     for probe in sorted({text(one.of, "probe") for one in case.criteria if one.metric.startswith("readings.")}):
         times_ns = evidence.readings.t_ns[evidence.readings.probe.equal(probe)]
         gaps_s = np.diff(times_ns) / NS_PER_S
@@ -114,11 +120,14 @@ def probe_gaps(case: Case, evidence: Evidence) -> Iterable[Raised]:
         longest = max(GAP_S, GAP_PERIODS * float(np.median(gaps_s)))
         gaps = np.flatnonzero(gaps_s > longest)
         silent = [at for at in gaps if not _down(evidence, int(times_ns[at]), int(times_ns[at + 1]))]
-        if silent:
-            says = f"the probe {probe} was silent for up to {gaps_s[silent].max():.1f} s, {len(silent)} times"
-            hint = "find out why the service or the harness stood still, and run the case again"
-            concerned = (one.id for one in case.criteria if text(one.of, "probe") == probe)
-            yield Raised(Doubt("probe gap", says, hint, widens=True), frozenset(concerned))
+        untold = [at for at in silent if not _unrecorded(evidence, int(times_ns[at]), int(times_ns[at + 1]))]
+        mine = [one for one in case.criteria if text(one.of, "probe") == probe]
+        extremes = [one for one in mine if not one.metric.startswith(WITH_GAPS)]
+        for chosen, criteria in ((untold, mine), (silent, extremes)):
+            if chosen:
+                says = f"the probe {probe} was silent for up to {gaps_s[chosen].max():.1f} s, {len(chosen)} times"
+                hint = "find out why the service or the harness stood still, and run the case again"
+                yield Raised(Doubt("probe gap", says, hint, widens=True), frozenset(one.id for one in criteria))
 
 
 def sunken_baselines(case: Case, evidence: Evidence) -> Iterable[Raised]:
@@ -228,6 +237,11 @@ def _samples(criterion: Criterion, evidence: Evidence) -> int | None:
     except UnseenError:
         return None
     return None
+
+
+def _unrecorded(evidence: Evidence, begin_ns: int, end_ns: int) -> bool:
+    """Whether the recording was broken off during the gap and taken up again, and has said so."""
+    return any(begin_ns <= mark.t_ns + NS_PER_S and mark.t_ns <= end_ns for mark in named(evidence, "soak.gap"))
 
 
 def _down(evidence: Evidence, begin_ns: int, end_ns: int) -> bool:

@@ -24,8 +24,8 @@ on_request = pytest.mark.skipif(os.environ.get("NFR_ALL_DEFECTS") != "1", reason
 TEST_OF = {"6.2.1": "subscribing_and_leaving", "6.3.2": "connecting_and_leaving"}
 SOAK, SOAK_TIME = "6.1.1", "3m"
 QUICK = "leaked_descriptor"
-FASTER = "60"
-"""So that three minutes hold three hours of the cache's growth."""
+FASTER = "480"
+"""So that three minutes hold the growth of a day."""
 SINCE = {
     "6.2.1": r"certain after \d+ of \d+ cycles",
     "6.3.2": r"beyond the limit for good [\d.]+ s after baseline",
@@ -62,7 +62,7 @@ def test_a_leak_is_caught_by_its_criterion_and_by_no_other(name: str, case_id: s
 
 
 @on_request
-def test_a_cache_that_grows_is_caught_by_the_soak_s_projection(tmp_path: Path) -> None:
+def test_a_cache_that_grows_is_caught_by_the_soak_in_the_time_that_a_day_takes_at_that_speed(tmp_path: Path) -> None:
     (name,) = (one for one, defect in DEFECTS.items() if defect.CATCHES[0][0] == SOAK)
     path = stack_with(tmp_path, {"connector": ["{python}", "-m", "harness.reference.defects", name]})
     profile = yaml.safe_load(path.read_text())
@@ -76,4 +76,4 @@ def test_a_cache_that_grows_is_caught_by_the_soak_s_projection(tmp_path: Path) -
     failed = {criterion for criterion, status in ran.statuses(SOAK).items() if status == "fail"} - {"day"}
     assert {(SOAK, criterion) for criterion in failed} >= set(DEFECTS[name].CATCHES), ran.text
     assert failed <= {"memory", "memory-projected"}, ran.text
-    assert re.search(SINCE[SOAK], reasons(ran, SOAK)["memory-projected"]), ran.text
+    assert re.search(SINCE[SOAK], reasons(ran, SOAK)["memory"]), ran.text

@@ -96,6 +96,27 @@ def test_a_probe_that_fell_silent_keeps_its_criterion_from_passing() -> None:
     assert judged([RSS.model_copy(update={"limit": 0.5})], gap).status is Status.FAIL
 
 
+def test_a_gap_that_a_mark_explains_is_held_against_extremes_only() -> None:
+    units: dict[str, Argument] = {"probe": RSS.of["probe"], "baseline": "baseline", "at": "settled"}
+    back = criterion("readings.off_baseline", "<=", 0, units)
+    values = [*readings([1] * 20, every_ns=200 * MS), *readings([1] * 20, every_ns=200 * MS, from_ns=60 * S)]
+    history = [*values, Mark(S, "baseline"), Mark(62 * S, "settled")]
+    broken_off = [*history, Mark(4 * S, "soak.gap", {"seconds": "56.0"})]
+    assert judged([back], history).status is Status.INCONCLUSIVE
+    assert judged([back], broken_off).status is Status.PASS
+    assert judged([RSS], broken_off).status is Status.INCONCLUSIVE
+    elsewhere = [*history, Mark(62 * S, "soak.gap", {"seconds": "1.0"})]
+    assert judged([back], elsewhere).status is Status.INCONCLUSIVE
+
+
+def test_units_that_may_be_off_to_either_side_may_be_so_at_the_baseline_too() -> None:
+    of: dict[str, Argument] = {"probe": "units", "baseline": "baseline", "at": "settled", "absolute": True}
+    history = [*readings([37, 37, 36, 36], "units"), Mark(S, "baseline"), Mark(3 * S, "settled")]
+    assert judged([criterion("readings.off_baseline", "<=", 10, of)], history).status is Status.PASS
+    exact = judged([criterion("readings.off_baseline", "<=", 0, {**of, "absolute": False})], history)
+    assert only(exact).name == "sunken baseline"
+
+
 def test_a_process_that_was_down_on_purpose_leaves_no_suspicious_gap() -> None:
     gap = [*readings([1] * 20, every_ns=200 * MS), *readings([1] * 20, every_ns=200 * MS, from_ns=60 * S)]
     down = [Mark(5 * S, "process.died"), Mark(59 * S, "process.serving")]
