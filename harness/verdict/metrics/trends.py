@@ -31,6 +31,8 @@ CYCLES = Parameter("cycles", "number", "for how many cycles the slope is drawn o
 
 S_PER_H = 3600.0
 SETTLE_S = 60.0
+FURTHEST = 24.0
+"""Drawn out to more times its length, what rises while a process fills its pools would pass for a leak."""
 LIVES = ("process.died", "process.started", "process.serving")
 
 
@@ -95,10 +97,16 @@ def growth_per_h(evidence: Evidence, of: Of) -> Measurement:
 
 
 def growth_projected(evidence: Evidence, of: Of) -> Measurement:
-    """What the slope after the warm-up comes to in `hours`; a run that lasted so long tells its own growth."""
+    """What the slope after the warm-up comes to in `hours`; a run that lasted so long tells its own growth.
+
+    A run of less than a 24th of that gives no low end: it cannot fail.
+    """
     series = series_over_time(evidence, of)
     found = trend(series)
-    return Measurement(_projected(series, found, of), told_over_time(found))
+    told, ahead_h = told_over_time(found), number(of, "hours")
+    if (series.end - series.begin) * FURTHEST < ahead_h * S_PER_H:
+        told = f"a rise is held against {ahead_h:g} h from a run of {ahead_h / FURTHEST:g} h on; {told}"
+    return Measurement(_projected(series, found, of), told)
 
 
 def growth_per_cycle(evidence: Evidence, of: Of) -> Measurement:
@@ -125,8 +133,11 @@ def _per_h(series: Series, found: Trend, of: Of) -> Interval:
 
 
 def _projected(series: Series, found: Trend, of: Of) -> Interval:
-    ahead_s = number(of, "hours") * S_PER_H
-    return found.growth if series.end - series.begin >= ahead_s else found.projected(ahead_s)
+    ahead_s, lasted_s = number(of, "hours") * S_PER_H, series.end - series.begin
+    if lasted_s >= ahead_s:
+        return found.growth
+    told = found.projected(ahead_s)
+    return told if lasted_s * FURTHEST >= ahead_s else Interval(-math.inf, told.high)
 
 
 def _per_cycle(series: Series, found: Trend, of: Of) -> Interval:

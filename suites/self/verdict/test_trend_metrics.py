@@ -79,6 +79,16 @@ class TestAShorterRun:
         short, long = (ends("readings.growth_projected", DAY, one) for one in (hour(0.0), day(0.0)))
         assert short[1] - short[0] > 20 * (long[1] - long[0])
 
+    def test_of_minutes_is_no_projection_that_could_fail(self) -> None:
+        rising = 80 + np.arange(180) * 12 / 3600
+        history = [*readings(rising * MB), *window("steady", 0, 180 * S)]
+        one = finding(criterion("readings.growth_projected", "<", LIMIT, DAY), history)
+        assert one.status == "inconclusive"
+        assert "from a run of 1 h on" in one.reason
+        grown = 80 + np.arange(180) * 1000 / 3600
+        history = [*readings(grown * MB), *window("steady", 0, 180 * S)]
+        assert status("readings.growth_trend", "<", LIMIT, DAY, history) == "fail"
+
     def test_a_warm_up_that_is_not_over_is_no_leak_yet(self) -> None:
         values = 80 - 30 * np.exp(-np.arange(HOUR_S) / 2000) + memory(white, 1, HOUR_S) / 100
         one = finding(criterion("readings.growth_projected", "<", LIMIT, DAY), hour(0, values))
