@@ -30,7 +30,7 @@ from harness.spec.loader import load_acceptance, load_cases
 from harness.target.choice import choose_launcher
 from harness.target.errors import TargetError
 from harness.target.launcher import LauncherFactory
-from harness.target.leftovers import sweep
+from harness.target.leftovers import spared, sweep
 from harness.target.owner import Tag
 from harness.target.profile import Profile, load_profile
 from harness.trial.sink import Sink
@@ -109,7 +109,8 @@ class NfrSession:
     def begin(self, selected: Sequence[str]) -> None:
         """Clean up after dead runs, choose the launcher, open the run. TargetError, HarnessBroken in one sentence."""
         self._profile = load_profile(self.options.target)
-        self._swept = tuple(str(one) for one in sweep())
+        removed = (f"left over by an earlier run and removed: {one}" for one in sweep())
+        self._swept = (*removed, *spared())
         self._launcher = choose_launcher(self._profile, self.options.launcher)
         info = RunInfo(
             id="",
@@ -137,7 +138,7 @@ class NfrSession:
             f"nfr: run {self.folder.info.id}, target {self._profile.name}, {self._launcher.reason}",
             f"nfr: recording to {self.folder.path}",
         ]
-        return lines + [f"nfr: left over by an earlier run and removed: {what}" for what in self._swept]
+        return lines + [f"nfr: {told}" for told in self._swept]
 
     # -- one case -----------------------------------------------------------------------------------
 

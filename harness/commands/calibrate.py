@@ -21,7 +21,7 @@ from harness.record.host import this_host
 from harness.target.choice import LAUNCHERS, choose_launcher
 from harness.target.errors import TargetError
 from harness.target.launcher import LauncherFactory
-from harness.target.leftovers import sweep
+from harness.target.leftovers import spared, sweep
 from harness.target.owner import Tag
 from harness.target.profile import Profile, load_profile
 from harness.trial.calibration import CALLS, MESSAGES, Ceiling, measure_ceiling, measure_floor, spread
@@ -94,6 +94,8 @@ def calibrate(target: str, launcher: str, as_json: bool) -> None:
         click.echo(f"nfr: {refused}", err=True)
         sys.exit(USAGE)
     sweep()
+    for sentence in spared():
+        click.echo(f"nfr: {sentence}", err=True)
     try:
         measured = _interruptible(lambda folder: _measure(profile, factory, folder, say))
     except (TargetError, CutShort, LoadError) as failed:

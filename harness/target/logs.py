@@ -31,6 +31,7 @@ class Log:
     def __init__(self, path: Path, *, secrets: Iterable[str] = (), masked: Iterable[str] = ()) -> None:
         self.path = path
         self.secrets_masked = 0
+        self._unwritten = 0
         self._secrets = _spellings(secrets)
         self._masked = tuple(sorted({*self._secrets, *_spellings(masked)}, key=len, reverse=True))
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
@@ -53,9 +54,18 @@ class Log:
         with self._lock:
             self.secrets_masked += leaked
             self._tail.append(text)
-            with self.path.open("a", encoding="utf-8", errors="replace") as file:
-                file.write(f"{_stamp(t_ns or now_ns())} {text}\n")
+            self._write(f"{_stamp(t_ns or now_ns())} {text}\n")
         return text
+
+    def _write(self, line: str) -> None:
+        """A full disk must not end the thread that drains a service's output: it is the recording that ends then."""
+        note = f"{_stamp(now_ns())} (harness: {self._unwritten} lines could not be written)\n" if self._unwritten else ""
+        try:
+            with self.path.open("a", encoding="utf-8", errors="replace") as file:
+                file.write(note + line)
+            self._unwritten = 0
+        except OSError:
+            self._unwritten += 1
 
     def text(self) -> str:
         """Everything so far, each line beginning with its UTC time."""

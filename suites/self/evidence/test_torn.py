@@ -99,3 +99,23 @@ def test_a_flipped_byte_in_the_middle_never_yields_other_records_unnoticed(tmp_p
         if list(evidence.messages) != expected and not evidence.torn:
             unnoticed.append(at)
     assert not unnoticed, f"changed without a word at {unnoticed[:5]} of {len(whole)} bytes"
+
+
+@pytest.mark.parametrize("lost_bytes", [0, 1, 50, 400, 100_000])
+def test_a_recording_that_is_taken_up_again_keeps_its_whole_batches_and_is_torn_no_more(
+    tmp_path: Path, lost_bytes: int
+) -> None:
+    file = tmp_path / "messages.arrows"
+    recorder = Recorder(tmp_path)
+    for rounds in (4, 3, 5):
+        for record in made.some_of_each(rounds):
+            recorder.append(record)
+        recorder.flush()
+    raw = file.read_bytes()
+    left = len(loaded_after(file, raw[: max(0, len(raw) - lost_bytes)]).messages)
+    with Recorder(tmp_path, resume=True) as again:
+        again.append(Mark(9, "again"))
+    evidence = Evidence.load(tmp_path)
+    assert len(evidence.messages) == left
+    assert "again" in [mark.name for mark in evidence.marks]
+    assert evidence.torn == ()

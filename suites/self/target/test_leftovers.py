@@ -8,13 +8,26 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from harness.evidence.clock import NS_PER_S, now_ns
 from harness.target.engine import Engine
-from harness.target.leftovers import environment_of, left_of, sweep
-from harness.target.owner import ENV_OWNER, ENV_PLACE, LABEL_OWNER, Owner, Tag, orphaned, place, scratch_root
+from harness.target.lease import LEASE_S, Lease
+from harness.target.leftovers import environment_of, left_of, spared, sweep
+from harness.target.owner import (
+    ENV_OWNER,
+    ENV_PLACE,
+    LABEL_OWNER,
+    Owner,
+    Tag,
+    orphaned,
+    place,
+    scratch_root,
+    start_time_ticks,
+)
 
 from .workshop import PROGRAMS, Play, Workshop, gone, small_profile
 
@@ -174,3 +187,22 @@ def test_everything_started_carries_the_tag() -> None:
     tag = Tag.of("run-7")
     assert tag.environment()["NFR_RUN"] == "run-7"
     assert tag.labels()["nfr.owner"] == f"{os.getpid()}:{Owner.current().start_ticks}"
+
+
+def test_sweep_spares_the_services_of_a_soak_for_a_quarter_of_an_hour(tmp_path: Path) -> None:
+    with owner(tmp_path / "dead") as (popen, service):
+        dead = environment_of(service)[ENV_OWNER]
+        holder = str(Owner(popen.pid, start_time_ticks(popen.pid) or 0))
+        assert dead == holder
+        lease = Lease(dead, holder, now_ns(), "RUN", "`nfr soak --resume RUN` takes them up")
+        lease.write()
+        assert not [one for one in spared() if "RUN" in one], "its runner lives: nothing is said"
+        popen.kill()
+        popen.wait(LIMIT_S)
+        assert not [one for one in sweep() if dead in one]
+        assert not gone(service)
+        assert [one for one in spared() if "soak RUN" in one and "nfr soak --resume RUN" in one]
+        replace(lease, t_ns=now_ns() - int((LEASE_S + 1) * NS_PER_S)).write()
+        assert not [one for one in spared() if "soak RUN" in one]
+        assert [one for one in sweep() if dead in one]
+        assert gone(service)
