@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from harness.evidence.records import UNKNOWN_SERIAL, VENUE
-from harness.evidence.tables import Ints, MessageTable
+from harness.evidence.tables import Ints, Mask, MessageTable
+
+_LARGEST = 1 << 62
 
 
 def resolve(messages: MessageTable) -> MessageTable:
@@ -34,20 +36,34 @@ def resolve(messages: MessageTable) -> MessageTable:
     return replace(messages, serial=serial, sent_ns=sent_ns).sorted()
 
 
-def _latest_update(messages: MessageTable, rows: Ints, is_update: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Ints:
-    """For each delivery among `rows` the row of its update, -1 for none.
-
-    Sorting updates and deliveries together by what they say and when puts each delivery right
-    behind the updates that it can be; the last one before it is the answer.
-    """
+def _latest_update(messages: MessageTable, rows: Ints, is_update: Mask) -> Ints:
+    """For each delivery among `rows` the row of its update, -1 for none."""
     says = messages.stream.codes[rows].astype(np.int64)
     for column in (messages.key, messages.value):
         says = says * len(column.names) + column.codes[rows]
     when_ns = np.where(is_update, messages.sent_ns[rows], messages.received_ns[rows])
-    order = np.lexsort((messages.serial[rows], ~is_update, when_ns, says))
-    position = np.arange(len(order))
-    last = np.maximum.accumulate(np.where(is_update[order], position, -1))
-    same = (last >= 0) & (says[order][last] == says[order])
-    update = np.full(len(rows), -1, np.int64)
-    update[order] = np.where(same, rows[order][last], -1)
-    return update[~is_update]
+    update = latest_update(says, is_update, when_ns, messages.serial[rows])
+    return np.where(update >= 0, rows[update], -1)
+
+
+def latest_update(says: Ints, is_update: Mask, when_ns: Ints, serial: Ints) -> Ints:
+    """For each delivery, in their order, the position of the last update before it that says the same; -1: none.
+
+    Numbering updates and deliveries by time, and then sorting the updates by what they say and by that number,
+    puts those that a delivery can be right before the place that the delivery itself would take.
+    """
+    count = len(says)
+    number = np.empty(count, np.int64)
+    number[np.lexsort((serial, ~is_update, when_ns))] = np.arange(count)
+    if int(says.max(initial=0)) >= _LARGEST // max(count, 1):
+        says = np.unique(says, return_inverse=True)[1]
+    place = says * count + number
+    updates = np.flatnonzero(is_update)
+    updates = updates[np.argsort(place[updates])]
+    deliveries = np.flatnonzero(~is_update)
+    if not len(updates):
+        return np.full(len(deliveries), -1, np.int64)
+    before = np.searchsorted(place[updates], place[deliveries]) - 1
+    candidate = updates[np.maximum(before, 0)]
+    found: Ints = np.where((before >= 0) & (says[candidate] == says[deliveries]), candidate, -1)
+    return found

@@ -177,9 +177,20 @@ class MessageTable(_Columns):
 
     def sorted(self) -> MessageTable:
         """In the order of time; equal times by serial and content, so that the order of merging never shows."""
+        order = np.lexsort((self.serial, self.received_ns))
+        same = np.ones(max(len(order) - 1, 0), np.bool_)
+        for column in (self.serial, self.received_ns):
+            same &= np.diff(column[order]) == 0
+        # what all of it would be sorted by has a say among the few that are equal so far
+        tied = np.zeros(len(order), np.bool_)
+        tied[1:] |= same
+        tied[:-1] |= same
+        few = order[tied]
         ties: list[npt.NDArray[Any]] = [self.digest]
         ties += [column.codes for column in (self.wrong, self.value, self.key, self.stream, self.client)]
-        return self.rows(np.lexsort((*ties, self.subscription, self.serial, self.received_ns)))
+        ties += [self.subscription, self.serial, self.received_ns]
+        order[tied] = few[np.lexsort([column[few] for column in ties])]
+        return self.rows(order)
 
     def __len__(self) -> int:
         return len(self.serial)

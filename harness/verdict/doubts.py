@@ -9,17 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.evidence.evidence import Evidence
-from harness.evidence.records import UNKNOWN_SERIAL
 from harness.evidence.tables import Ints, ReadingTable
 from harness.spec.case import Case, Criterion
 from harness.verdict import load_doubts
 from harness.verdict.metric import UnseenError, flag, number, text
 from harness.verdict.metrics import delivery, stamped
+from harness.verdict.own_footprint import own_footprint
 from harness.verdict.performance import windows_of
 from harness.verdict.quantiles import ranks, samples_needed
 from harness.verdict.raised import Guard, Raised
 from harness.verdict.registry import metric
 from harness.verdict.selecting import NS_PER_S, Span, named, subscribers, windows
+from harness.verdict.unknown import UNKNOWN, UnknownUpdates
 from harness.verdict.verdict import Doubt
 
 LAG_SHARE = 0.5
@@ -79,15 +80,8 @@ def instrument_lag(case: Case, evidence: Evidence) -> Iterable[Raised]:
 
 def unknown_serials(case: Case, evidence: Evidence) -> Iterable[Raised]:
     """Deliveries that the venue never sent, as far as its ledger tells."""
-    rows = evidence.messages
-    unknown = rows.serial == UNKNOWN_SERIAL
-    for stream in rows.stream.rows(unknown).distinct():
-        mine = unknown & rows.stream.equal(stream)
-        row = int(np.flatnonzero(mine)[0])
-        says = (
-            f"{int(mine.sum())} deliveries on {stream} match no update of the venue's ledger, "
-            f"the first: {rows.key[row]!r} = {rows.value[row]!r} at {rows.client[row]}"
-        )
+    for stream, seen in sorted(evidence.folded(UNKNOWN, UnknownUpdates).by_stream.items()):
+        says = f"{seen.number} deliveries on {stream} match no update of the venue's ledger, the first: {seen.first}"
         hint = "a state from before the trial is harmless; otherwise the target changed the content"
         concerned = (one for one in case.criteria if one.metric.startswith("messages.") and _on(one, stream))
         yield Raised(Doubt("unknown updates", says, hint), frozenset(one.id for one in concerned))
@@ -197,6 +191,7 @@ GUARDS: tuple[Guard, ...] = (
     probe_gaps,
     sunken_baselines,
     starved_target,
+    own_footprint,
     *load_doubts.GUARDS,
 )
 

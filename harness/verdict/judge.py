@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 
 from harness.evidence.evidence import Evidence
 from harness.evidence.records import Mark
@@ -16,10 +17,12 @@ from harness.verdict.doubts import doubts_about
 from harness.verdict.explain import interval_text, number_with_unit
 from harness.verdict.interval import EVERYTHING, Interval, hull
 from harness.verdict.load_doubts import between_trials
-from harness.verdict.metric import Measurement, Metric
+from harness.verdict.metric import Measurement, Metric, UnseenError
+from harness.verdict.metrics.tally import TALLIES, key_of
 from harness.verdict.raised import Raised
 from harness.verdict.registry import metric
 from harness.verdict.selecting import NS_PER_S, named
+from harness.verdict.unknown import UNKNOWN, UnknownUpdates
 from harness.verdict.verdict import CaseVerdict, Finding, Status
 
 SEVERITY = (
@@ -60,6 +63,8 @@ def judge(case: Case, evidences: Sequence[Evidence], *, deferrals: Sequence[Defe
     stays a failure. Advisory criteria never decide. Never raises for anything in the evidence.
     """
     mine = [deferral for deferral in deferrals if deferral.case == case.id]
+    for evidence in evidences:
+        _expect(case, evidence)
     raised = tuple(one for evidence in evidences for one in doubts_about(case, evidence))
     raised += between_trials(case, evidences)
     findings = tuple(_finding(criterion, evidences, raised, mine, today) for criterion in case.criteria)
@@ -79,6 +84,17 @@ def judge(case: Case, evidences: Sequence[Evidence], *, deferrals: Sequence[Defe
         trials=len(evidences),
         duration_s=sum(end - begin for begin, end in spans) / NS_PER_S,
     )
+
+
+def _expect(case: Case, evidence: Evidence) -> None:
+    """Say what will be asked of the messages, so that a large recording is read once for all of it."""
+    evidence.expect(UNKNOWN, UnknownUpdates)
+    for criterion in case.criteria:
+        if make := TALLIES.get(criterion.metric):
+            try:
+                evidence.expect(key_of(criterion.metric, criterion.of), partial(make, evidence, criterion.of))
+            except UnseenError:
+                continue  # measuring says so again, and is heard then
 
 
 def _rule(case: Case, evidences: Sequence[Evidence], findings: Sequence[Finding]) -> _Ruling:

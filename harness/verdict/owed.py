@@ -38,13 +38,18 @@ class Ledger:
 
     def owed(self, live: Live, of: Of, evidence: Evidence) -> Ints:
         """Serials, sorted, of the updates that this span owes and that the criterion is about."""
-        sent_ns = self.rows.sent_ns
-        mask = (sent_ns > live.begin_ns) & (sent_ns <= live.end_ns) & key_mask(self.rows, of)
-        if live.keys:
-            mask &= self.rows.key.one_of(live.keys)
-        if any(name in of for name in ("window", "after", "before")):
-            mask &= in_spans(sent_ns, spans(evidence, of))
-        return np.unique(self.rows.serial[mask])
+        return np.unique(self.rows.serial[owed_mask(self.rows, live, of, evidence)])
+
+
+def owed_mask(ledger: MessageTable, live: Live, of: Of, evidence: Evidence) -> Mask:
+    """Rows of a stream's ledger that a span owes and that the criterion is about."""
+    sent_ns = ledger.sent_ns
+    mask: Mask = (sent_ns > live.begin_ns) & (sent_ns <= live.end_ns) & key_mask(ledger, of)
+    if live.keys:
+        mask &= ledger.key.one_of(live.keys)
+    if any(name in of for name in ("window", "after", "before")):
+        mask &= in_spans(sent_ns, spans(evidence, of))
+    return mask
 
 
 def key_mask(rows: MessageTable, of: Of) -> Mask:

@@ -83,14 +83,14 @@ def closed(evidence: Evidence, chosen: Iterable[Span], times_ns: Ints) -> tuple[
 
 def known_clients(evidence: Evidence) -> tuple[str, ...]:
     """Every client that occurs in messages, calls or marks, sorted; the venue and the instrument alone are none."""
-    names = {*evidence.messages.client.distinct(), *evidence.calls.client.distinct()}
+    names = {*evidence.message_clients(), *evidence.calls.client.distinct()}
     names.update(mark.detail["client"] for mark in evidence.marks if "client" in mark.detail)
     return tuple(sorted(names - {VENUE, NULL, ""}))
 
 
 def subscribers(evidence: Evidence, of: Of) -> tuple[str, ...]:
     """The selected clients that opened the selected streams. Raises UnseenError when there is none."""
-    opened = {*evidence.messages.client.distinct()}
+    opened = {*evidence.message_clients()}
     for mark in evidence.marks:
         if mark.name in ("stream.opened", "stream.live"):
             stream = mark.detail.get("stream", "")

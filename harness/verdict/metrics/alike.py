@@ -10,7 +10,8 @@ from harness.evidence.evidence import Evidence
 from harness.evidence.tables import Ints, MessageTable
 from harness.verdict.interval import Interval
 from harness.verdict.metric import Measurement, Metric, Of, UnseenError
-from harness.verdict.metrics.messages import POLLED, SELECTORS, duplicates, missing, polled_streams, selected
+from harness.verdict.metrics.messages import POLLED, SELECTORS, duplicates, missing, selected
+from harness.verdict.metrics.tally import polled_streams
 from harness.verdict.owed import owed_serials
 from harness.verdict.selecting import subscribers
 

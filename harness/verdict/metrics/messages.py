@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-
-import numpy as np
+from collections.abc import Callable
 
 from harness.evidence.evidence import Evidence
-from harness.evidence.records import UNKNOWN_SERIAL, VENUE
-from harness.evidence.tables import Ints, Mask, MessageTable
+from harness.evidence.tables import MessageTable
 from harness.verdict.interval import Interval
-from harness.verdict.metric import Measurement, Metric, Of, Parameter, UnseenError, flag, text
-from harness.verdict.owed import key_mask, owed_serials
-from harness.verdict.selecting import NS_PER_S, clients, closed, fits, in_spans, named, spans, subscribers
+from harness.verdict.metric import Measurement, Metric, Of, Parameter, UnseenError, text
+from harness.verdict.metrics.tally import TALLIES, tallied
+from harness.verdict.selecting import NS_PER_S, closed, fits, named, spans, subscribers
+from harness.verdict.selection import Selection
 
 SELECTORS = (
     Parameter("client", "texts", "a client's name, a prefix with `*`, or several"),
@@ -28,76 +27,17 @@ POLLED = Parameter("polled", "flag", "a repeat of the latest update is no duplic
 
 def selected(evidence: Evidence, of: Of, *, by_sent: bool = False) -> MessageTable:
     """Deliveries that the common selectors leave, in the order of arrival; `client: venue` is the ledger."""
-    rows = evidence.messages
-    mask = rows.client.one_of((VENUE,) if of.get("client") == VENUE else clients(evidence, of))
-    if "stream" in of:
-        wanted = of["stream"]
-        mask &= rows.stream.one_of(name for name in rows.stream.names if fits(name, wanted))
-    mask &= key_mask(rows, of)
-    if any(name in of for name in ("window", "after", "before")):
-        times = np.where(rows.sent_ns > 0, rows.sent_ns, rows.received_ns) if by_sent else rows.received_ns
-        mask &= in_spans(times, spans(evidence, of))
-    return rows.rows(mask)
-
-
-def count(evidence: Evidence, of: Of) -> Measurement:
-    """Number of deliveries; for the venue number of updates, however many spellings its ledger has for each."""
-    rows = selected(evidence, of)
-    sent = rows.client.equal(VENUE)
-    updates = np.unique(np.stack([rows.stream.codes[sent].astype(np.int64), rows.serial[sent]]), axis=1)
-    return Measurement.exactly(int((~sent).sum()) + updates.shape[1])
+    return Selection.of_criterion(evidence, of, by_sent=by_sent).rows(evidence.messages)
 
 
 def missing(evidence: Evidence, of: Of) -> Measurement:
     """Updates that were owed to a selected client and never reached it, over all selected clients."""
-    lost, owing = 0, 0
-    told = []
-    for client in clients(evidence, of):
-        for stream, owed in owed_serials(evidence, client, of).items():
-            absent = np.setdiff1d(owed, _received(evidence, client, stream), assume_unique=False)
-            owing += len(owed)
-            lost += len(absent)
-            if len(absent):
-                told.append(f"{client} lacks {len(absent)} of {len(owed)} {stream} updates, first serial {absent[0]}")
-    if not owing:
-        raise UnseenError("no update was owed to the selected clients: they were not live, or the venue sent nothing")
-    return Measurement(Interval.exactly(lost), "; ".join(told[:3]))
+    return _tallied("missing")(evidence, of)
 
 
 def duplicates(evidence: Evidence, of: Of) -> Measurement:
     """Deliveries of an update that the same subscription had delivered before."""
-    rows = _resolved(selected(evidence, of))
-    return Measurement.exactly(int(_repeats(evidence, rows, flag(of, "polled")).sum()))
-
-
-def reordered(evidence: Evidence, of: Of) -> Measurement:
-    """Deliveries that came after a later update of the same key in the same subscription."""
-    rows = _resolved(selected(evidence, of))
-    again = _repeats(evidence, rows, polled=True)
-    late = 0
-    for positions in groups(rows.client.codes, rows.stream.codes, rows.subscription, rows.key.codes):
-        serials = rows.serial[positions]
-        highest = np.maximum.accumulate(serials)
-        late += int(((serials < highest) & ~again[positions]).sum())
-    return Measurement.exactly(late)
-
-
-def unknown(evidence: Evidence, of: Of) -> Measurement:
-    """Deliveries with a content that the venue never sent."""
-    rows = selected(evidence, of)
-    if not (rows.serial != 0).any():
-        raise UnseenError("no selected delivery could be compared with the venue's ledger")
-    return Measurement.exactly(int((rows.serial == UNKNOWN_SERIAL).sum()))
-
-
-def wrong(evidence: Evidence, of: Of) -> Measurement:
-    """Deliveries whose content breaks the contract."""
-    rows = selected(evidence, of)
-    if not len(rows):
-        raise UnseenError("nothing was delivered to the selected clients")
-    bad = ~rows.wrong.equal("")
-    told = [rows.wrong[row] for row in np.flatnonzero(bad)[:3]]
-    return Measurement(Interval.exactly(int(bad.sum())), "; ".join(told))
+    return _tallied("duplicates")(evidence, of)
 
 
 def first_s(evidence: Evidence, of: Of) -> Measurement:
@@ -143,58 +83,20 @@ def _first_about(evidence: Evidence, name: str, client: str, of: Of) -> int:
     raise UnseenError(f"no mark named {name!r} occurred for {client}")
 
 
-def _received(evidence: Evidence, client: str, stream: str) -> Ints:
-    rows = evidence.messages
-    serials = rows.serial[rows.client.equal(client) & rows.stream.equal(stream)]
-    return np.unique(serials[serials > 0])
-
-
-def _resolved(rows: MessageTable) -> MessageTable:
-    """The deliveries of which the ledger tells the update. Raises UnseenError when there is none."""
-    known = rows.rows(rows.serial > 0)
-    if not len(known):
-        raise UnseenError("no selected delivery could be told apart by the venue's ledger")
-    return known
-
-
-def _repeats(evidence: Evidence, rows: MessageTable, polled: bool) -> Mask:
-    """Rows that repeat an earlier one of their subscription; on polled streams not the latest state sent again."""
-    repeats = np.zeros(len(rows), np.bool_)
-    lenient = rows.stream.one_of(rows.stream.names if polled else polled_streams(evidence))
-    subscription = (rows.client.codes, rows.stream.codes, rows.subscription)
-    for same_update in groups(*subscription, rows.serial):
-        repeats[same_update[1:]] = True
-    if lenient.any():
-        for same_subject in groups(*subscription, rows.key.codes):
-            unchanged = np.diff(rows.serial[same_subject], prepend=-1) == 0
-            repeats[same_subject] &= ~(unchanged & lenient[same_subject])
-    return repeats
-
-
-def polled_streams(evidence: Evidence) -> tuple[str, ...]:
-    """The streams that the target polls, as the trial stated them."""
-    return tuple(fact.subject for fact in evidence.facts if fact.name == "cadence.polled" and fact.value == 1)
-
-
-def groups(*columns: np.ndarray[tuple[int], np.dtype[np.integer]]) -> list[np.ndarray[tuple[int], np.dtype[np.intp]]]:
-    """Positions of the rows that agree in all columns, in their order."""
-    order = np.lexsort(columns)
-    if not len(order):
-        return []
-    changes = np.zeros(len(order) - 1, np.bool_)
-    for column in columns:
-        changes |= np.diff(column[order]) != 0
-    return np.split(order, np.flatnonzero(changes) + 1)
+def _tallied(name: str) -> Callable[[Evidence, Of], Measurement]:
+    return tallied(f"messages.{name}", TALLIES[f"messages.{name}"])
 
 
 METRICS = (
-    Metric("messages.count", "", "number of deliveries", SELECTORS, count, grows=True),
-    Metric("messages.missing", "", "owed updates that never arrived", SELECTORS, missing),
-    Metric("messages.duplicates", "", "updates delivered again by one subscription", (*SELECTORS, POLLED), duplicates,
+    Metric("messages.count", "", "number of deliveries", SELECTORS, _tallied("count"), grows=True),
+    Metric("messages.missing", "", "owed updates that never arrived", SELECTORS, _tallied("missing")),
+    Metric("messages.duplicates", "", "updates delivered again by one subscription", (*SELECTORS, POLLED),
+           _tallied("duplicates"), grows=True),
+    Metric("messages.reordered", "", "deliveries behind a later update of their key", SELECTORS,
+           _tallied("reordered"), grows=True),
+    Metric("messages.unknown", "", "deliveries that the venue never sent", SELECTORS, _tallied("unknown"), grows=True),
+    Metric("messages.wrong", "", "deliveries whose content breaks the contract", SELECTORS, _tallied("wrong"),
            grows=True),
-    Metric("messages.reordered", "", "deliveries behind a later update of their key", SELECTORS, reordered, grows=True),
-    Metric("messages.unknown", "", "deliveries that the venue never sent", SELECTORS, unknown, grows=True),
-    Metric("messages.wrong", "", "deliveries whose content breaks the contract", SELECTORS, wrong, grows=True),
     Metric("messages.first_s", "s", "time to the first delivery after a mark", SELECTORS, first_s, timed=True),
     Metric("messages.rate_per_s", "/s", "deliveries a second at each client", SELECTORS, rate_per_s, paced=True),
 )  # fmt: skip

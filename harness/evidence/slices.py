@@ -1,0 +1,348 @@
+"""Slices: the messages of a recording that is too large for memory, resolved, a stretch of time after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Protocol, TypeVar, cast
+from zlib import crc32
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from harness.evidence.columns import END_OF_STREAM, KINDS, Meta, read_messages
+from harness.evidence.ledger import latest_update, resolve
+from harness.evidence.records import UNKNOWN_SERIAL, VENUE, Message
+from harness.evidence.tables import Ints, Labels, Mask, MessageTable
+
+
+@dataclass(frozen=True, slots=True)
+class Slicing:
+    """Least rows of a slice, and how much of the ledger before a slice is kept at hand: hardly any delivery comes
+    later; the few that do are looked up."""
+
+    rows: int = 250_000
+    lookback_ns: int = 60_000_000_000
+
+
+_SCHEMA = KINDS[Message].schema
+_SURVEYED = ("client", "stream", "sent_ns", "received_ns")
+_VENUE = pa.scalar(VENUE)
+_CHUNK_BYTES = 1 << 20
+
+
+class Fold(Protocol):
+    """Takes the messages of an evidence part by part, in the order of time."""
+
+    def take(self, rows: MessageTable) -> None:
+        """The next part."""
+
+
+F = TypeVar("F", bound=Fold)
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is to be known of all messages before the first is looked at. Times in Unix ns; `lowest_ns`: the earliest
+    time in each batch or any after it, `highest_ns` the latest in each; `losses`: a sentence for each."""
+
+    clients: tuple[str, ...]
+    ledger_streams: frozenset[str]
+    first_ns: int
+    last_ns: int
+    lowest_ns: Ints
+    highest_ns: Ints
+    sound: frozenset[Path]
+    """Files that are what was recorded, by their checksum: each batch of the others is looked at before it is used."""
+    losses: tuple[str, ...]
+
+
+class Slices:
+    """Iterating gives tables that follow each other in time, each with what the whole table would hold, but that
+    spellings of one update with one key are one row, and that `value` is empty wherever the ledger knows the serial.
+
+    `remembered` folds run together over one reading. A file's end that is torn is left out, as everywhere.
+    """
+
+    def __init__(self, files: Sequence[Path], meta: Meta, slicing: Slicing) -> None:
+        self._files = tuple(files)
+        self._slicing = slicing
+        self.survey = _surveyed(self._files, meta)
+        self._earlier: Mapping[int, tuple[Ints, Ints]] | None = None
+        self._waiting: dict[Hashable, Fold] = {}
+        self._done: dict[Hashable, Fold] = {}
+
+    def whole(self) -> MessageTable:
+        """All of it at once, however much memory that takes."""
+        return resolve(read_messages(self._files).sorted())
+
+    def expect(self, key: Hashable, make: Callable[[], Fold]) -> None:
+        """Somebody will ask for this: let it take part in the next reading."""
+        if key not in self._done and key not in self._waiting:
+            self._waiting[key] = make()
+
+    def folded(self, key: Hashable, make: Callable[[], F]) -> F:
+        """The fold after all messages."""
+        self.expect(key, make)
+        if key not in self._done:
+            for rows in self:
+                for fold in self._waiting.values():
+                    fold.take(rows)
+            self._done |= self._waiting
+            self._waiting = {}
+        return cast(F, self._done[key])
+
+    def __iter__(self) -> Iterator[MessageTable]:
+        for number, part in enumerate(self._parts()):
+            serial, sent_ns = part.serial, part.sent_ns
+            if len(part.unfound):
+                if self._earlier is None:
+                    self._earlier = self._looked_up()
+                found, times = self._earlier[number]
+                serial, sent_ns = serial.copy(), sent_ns.copy()
+                serial[part.unfound] = found
+                sent_ns[part.unfound] = np.where(found > 0, times, sent_ns[part.unfound])
+            yield part.condensed(serial, sent_ns)
+
+    def _parts(self) -> Iterator[_Part]:
+        """Every stretch with the ledger's rows shortly before it."""
+        before, first = _SCHEMA.empty_table(), True
+        for table in self._stretches():
+            both = pa.concat_tables([before, table]).unify_dictionaries().combine_chunks()
+            part = _Part.of(both, len(before), self.survey.ledger_streams, is_first=first)
+            yield part
+            since = int(part.when_ns.max(initial=0)) - self._slicing.lookback_ns
+            kept = part.ledger & (part.when_ns >= since)
+            first = first and bool(kept[part.ledger].all())
+            before = both.filter(pa.array(kept))
+
+    def _stretches(self) -> Iterator[pa.Table]:
+        """The rows as recorded, cut at times before which nothing more comes."""
+        lowest, highest = self.survey.lowest_ns, self.survey.highest_ns
+        waiting: list[tuple[int, pa.Table]] = []
+        count = 0
+        for at, batch in enumerate(self._batches()):
+            waiting.append((int(highest[at]), pa.Table.from_batches([batch])))
+            count += len(batch)
+            if count < self._slicing.rows or at + 1 >= len(lowest):
+                continue
+            ready, rest = [], []
+            for latest, table in waiting:
+                if latest < lowest[at + 1]:
+                    ready.append(table)
+                    continue
+                early = pa.array(_when_ns(table) < lowest[at + 1])
+                ready.append(table.filter(early).combine_chunks())
+                rest.append((latest, table.filter(pc.invert(early)).combine_chunks()))
+            if any(map(len, ready)):
+                yield pa.concat_tables(ready)
+            waiting, count = [one for one in rest if len(one[1])], 0
+        if waiting:
+            yield pa.concat_tables([table for _, table in waiting])
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        for file in self._files:
+            yield from _Batches(file, _SCHEMA.names, is_known=file in self.survey.sound)
+
+    def _looked_up(self) -> dict[int, tuple[Ints, Ints]]:
+        """For each stretch serial and time of the updates that its late deliveries were, however long before."""
+        asked = [part.table.take(pa.array(part.unfound)) for part in self._parts()]
+        late = pa.concat_tables(asked).unify_dictionaries().combine_chunks()
+        values = pc.unique(late.column("value"))
+        known = [
+            table.filter(pc.and_(pc.equal(table.column("client"), _VENUE), pc.is_in(table.column("value"), values)))
+            for table in self._stretches()
+        ]
+        both = pa.concat_tables([late, *known]).unify_dictionaries().combine_chunks()
+        part = _Part.of(both, 0, self.survey.ledger_streams, is_first=True)
+        counts = np.cumsum([0, *(len(one) for one in asked)])
+        return {
+            number: (part.serial[begin:end], part.sent_ns[begin:end])
+            for number, (begin, end) in enumerate(pairwise(counts))
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """A stretch as it was recorded, the ledger's rows before it (`own`: where it begins), and what was found out.
+
+    `unfound`: deliveries whose update may lie further back.
+    """
+
+    table: pa.Table
+    own: int
+    client: Labels
+    stream: Labels
+    ledger: Mask
+    when_ns: Ints
+    serial: Ints
+    sent_ns: Ints
+    unfound: Ints
+
+    @classmethod
+    def of(cls, table: pa.Table, own: int, known: frozenset[str], *, is_first: bool) -> _Part:
+        """Find the updates of its deliveries. `is_first`: there is nothing further back."""
+        client, stream = _labels(table, "client"), _labels(table, "stream")
+        serial, sent_ns = (table.column(name).to_numpy() for name in ("serial", "sent_ns"))
+        ledger = client.equal(VENUE)
+        when_ns = np.where(ledger, sent_ns, table.column("received_ns").to_numpy())
+        raw = ~ledger & (serial == 0) & stream.one_of(known)
+        unfound = np.zeros(0, np.int64)
+        if raw.any():
+            deliveries, update = _updates(table, stream, raw, ledger, when_ns, serial)
+            found = update >= 0
+            serial, sent_ns = serial.copy(), sent_ns.copy()
+            serial[deliveries] = np.where(found, serial[update], UNKNOWN_SERIAL)
+            sent_ns[deliveries] = np.where(found, sent_ns[update], sent_ns[deliveries])
+            unfound = unfound if is_first else deliveries[~found]
+        return cls(table, own, client, stream, ledger, when_ns, serial, sent_ns, unfound)
+
+    def condensed(self, serial: Ints, sent_ns: Ints) -> MessageTable:
+        """Its own rows as a table in the order of time."""
+        table = self.table
+        key = _coded(table, "key")
+        again = np.zeros(len(table), np.bool_)
+        if len(table) > 1:
+            same = self.ledger[1:] & self.ledger[:-1]
+            for column in (serial, sent_ns, self.stream.codes, key):
+                same &= column[1:] == column[:-1]
+            again[1:] = same
+        again[: self.own] = True
+        rows = np.flatnonzero(~again)
+        received, subscription, digest = (
+            table.column(name).to_numpy()[rows] for name in ("received_ns", "subscription", "digest")
+        )
+        told = np.flatnonzero((serial[rows] <= 0) & ~self.ledger[rows])
+        values = ["", *table.column("value").take(pa.array(rows[told])).to_pylist()]
+        shown = np.zeros(len(rows), np.int64)
+        shown[told] = np.arange(1, len(values))
+        texts = Labels.of(values)
+        return MessageTable(
+            self.client.rows(rows), self.stream.rows(rows), _labels(table, "key").rows(rows), texts.rows(shown),
+            serial[rows], sent_ns[rows], received, subscription, digest, _labels(table, "wrong").rows(rows),
+        ).sorted()  # fmt: skip
+
+
+def _updates(
+    table: pa.Table, stream: Labels, raw: Mask, ledger: Mask, when_ns: Ints, serial: Ints
+) -> tuple[Ints, Ints]:
+    """Positions of the deliveries to be resolved, and of the update of each; -1: none here."""
+    keys = len(table.column("key").chunk(0).dictionary)
+    subject = stream.codes.astype(np.int64) * keys + _coded(table, "key")
+    values = table.column("value").chunk(0)
+    asked = pc.unique(values.filter(pa.array(raw)))
+    told = pc.index_in(values, value_set=asked)
+    concerned = np.flatnonzero(raw | (ledger & told.is_valid().to_numpy(zero_copy_only=False)))
+    says = subject[concerned] * len(asked) + told.take(pa.array(concerned)).to_numpy()
+    is_update = ledger[concerned]
+    update = latest_update(says, is_update, when_ns[concerned], serial[concerned])
+    return concerned[~is_update], np.where(update >= 0, concerned[update], -1)
+
+
+def message_files(folder: Path) -> list[Path]:
+    """The message files of a recording in the order in which they were begun."""
+    found = folder.glob(f"{KINDS[Message].name}*.arrows")
+    return sorted(found, key=lambda file: int(file.stem.partition("-")[2] or 0))
+
+
+def _surveyed(files: Sequence[Path], meta: Meta) -> Survey:
+    clients: set[str] = set()
+    streams: set[str] = set()
+    lowest: list[int] = []
+    highest: list[int] = []
+    times: list[int] = []
+    sound: list[Path] = []
+    losses = [
+        f"{name}: {count} records are gone with the file"
+        for name, count in meta.rows.items()
+        if name.startswith(KINDS[Message].name) and name not in {file.name for file in files}
+    ]
+    for file in files:
+        is_known, told = _checked(file, meta)
+        losses += told
+        batches = _Batches(file, _SURVEYED if is_known else _SCHEMA.names, is_known=is_known)
+        sound += [file] if is_known else []
+        for batch in batches:
+            client, stream = batch.column("client"), batch.column("stream")
+            names = client.dictionary.to_pylist()
+            when = received = batch.column("received_ns").to_numpy()
+            if VENUE in names:
+                mine = client.indices.to_numpy() == names.index(VENUE)
+                of_venue = pa.array(np.unique(stream.indices.to_numpy()[mine]))
+                streams |= set(stream.dictionary.take(of_venue).to_pylist())
+                when = np.where(mine, batch.column("sent_ns").to_numpy(), received)
+            clients |= {names[code] for code in np.unique(client.indices.to_numpy())}
+            lowest.append(int(when.min()))
+            highest.append(int(when.max()))
+            times += [int(received.min()), int(received.max())]
+        losses += [f"{file.name}: {what}" for what in batches.losses]
+    from_here = np.minimum.accumulate(np.array(lowest[::-1], np.int64))[::-1]
+    ends = (min(times), max(times)) if times else (0, 0)
+    return Survey(
+        tuple(sorted(clients)),
+        frozenset(streams),
+        *ends,
+        from_here,
+        np.array(highest, np.int64),
+        frozenset(sound),
+        tuple(losses),
+    )
+
+
+def _checked(file: Path, meta: Meta) -> tuple[bool, list[str]]:
+    """Whether a file is known to be what was recorded, and what is wrong with it as a whole."""
+    checksum, end = 0, b""
+    with file.open("rb") as opened:
+        while chunk := opened.read(_CHUNK_BYTES):
+            checksum, end = crc32(chunk, checksum), (end + chunk)[-len(END_OF_STREAM) :]
+    known = meta.checksums.get(file.name)
+    losses = [] if end == END_OF_STREAM else [f"{file.name}: it stops without an end mark; a last batch may be lost"]
+    if known is not None and known != checksum:
+        losses.append(f"{file.name}: its content is not what was recorded, it was changed since")
+    return known == checksum, losses
+
+
+class _Batches:
+    """Complete batches of a file, only these columns; empty ones left out. `losses`: why it ended too early."""
+
+    def __init__(self, file: Path, columns: Sequence[str], *, is_known: bool) -> None:
+        self.losses: list[str] = []
+        self._file, self._is_known = file, is_known
+        self._options = pa.ipc.IpcReadOptions(
+            use_threads=False, included_fields=[_SCHEMA.names.index(name) for name in columns]
+        )
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        count = 0
+        try:
+            with pa.OSFile(str(self._file)) as source, pa.ipc.open_stream(source, options=self._options) as reader:
+                for batch in reader:
+                    if not self._is_known:
+                        batch.validate(full=True)
+                    count += 1
+                    if len(batch):
+                        yield batch
+        except (pa.ArrowException, OSError) as broken:
+            told = str(broken).splitlines()[0]
+            self.losses.append(f"the end is torn, {count} complete batches are left ({told})")
+
+
+def _when_ns(table: pa.Table) -> Ints:
+    ledger = _labels(table, "client").equal(VENUE)
+    when: Ints = np.where(ledger, table.column("sent_ns").to_numpy(), table.column("received_ns").to_numpy())
+    return when
+
+
+def _coded(table: pa.Table, name: str) -> Ints:
+    codes: Ints = table.column(name).chunk(0).indices.to_numpy() if len(table) else np.zeros(0, np.int64)
+    return codes
+
+
+def _labels(table: pa.Table, name: str) -> Labels:
+    if not len(table):
+        return Labels(np.zeros(0, np.int32), ())
+    column = table.column(name).chunk(0)
+    return Labels.coded(column.indices.to_numpy().astype(np.int32), column.dictionary.to_pylist())
