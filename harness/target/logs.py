@@ -59,7 +59,8 @@ class Log:
 
     def _write(self, line: str) -> None:
         """A full disk must not end the thread that drains a service's output: it is the recording that ends then."""
-        note = f"{_stamp(now_ns())} (harness: {self._unwritten} lines could not be written)\n" if self._unwritten else ""
+        lost = self._unwritten
+        note = f"{_stamp(now_ns())} (harness: {lost} lines could not be written)\n" if lost else ""
         try:
             with self.path.open("a", encoding="utf-8", errors="replace") as file:
                 file.write(note + line)
