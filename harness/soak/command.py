@@ -29,6 +29,7 @@ from harness.soak.page import LivePage, PortTaken
 from harness.soak.plan import SoakPlan, clock, seconds_of
 from harness.soak.quay import hold_again
 from harness.soak.schedule import Happening, ScheduleError, read_schedule
+from harness.soak.thrift import be_thrifty
 from harness.spec.case import Case
 from harness.spec.errors import SpecError
 from harness.spec.loader import load_cases
@@ -162,6 +163,7 @@ def _run(setting: Setting, case: Case, plan: SoakPlan, previous: Checkpoint | No
             steady_end_ns=previous.last_steady_ns,
         )  # fmt: skip
     try:
+        be_thrifty()
         with asyncio.Runner() as runner:
             last = runner.run(_lived(setting, case, plan, previous, first, wish))
     except (SoakBroken, PortTaken) as broken:

@@ -18,6 +18,7 @@ from harness.soak.health import Uptime
 from harness.soak.outlook import Outlook, Standing, uptime_fact
 from harness.soak.plan import SoakPlan, clock
 from harness.soak.schedule import Happening, happenings
+from harness.soak.thrift import give_back
 from harness.soak.watch import STEADY, Watch, seconds_between
 from harness.trial.connector import subscribe
 from harness.trial.followed import Followable
@@ -215,6 +216,7 @@ class Course:
             if self._begin_ns and (died or now_s - looked_s >= plan.look_s):
                 looked_s = now_s
                 self._look(died)
+                give_back()
             if now_s - kept_s >= plan.checkpoint_s or died:
                 kept_s = now_s
                 self._keep()

@@ -46,7 +46,7 @@ class SoakPlan:
     calls_per_s: float = 10.0
     sample_s: float = 1.0
     checkpoint_s: float = 5.0
-    look_s: float = 20.0
+    look_s: float = 10.0
     tell_s: float = 10.0
 
     @classmethod
