@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from harness.venue.control import LedgerRow, VenueControl
 
-RECENT_UPDATES = 3_000
+RECENT_UPDATES = 2_000
 """Enough to look back over what a waiting client may just have been sent."""
 SPARED_UPDATES = 100_000
 """Many times what a venue sends between two checkpoints of a recording."""

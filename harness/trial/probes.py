@@ -16,7 +16,7 @@ PERIOD_S = 0.2
 LAG_PERIOD_S = 0.02
 NOTABLE_LAG_S = 0.005
 CLOCK_STEP_S = 0.05
-KEPT_READINGS = 10_000
+KEPT_READINGS = 4_000
 """Of each probe, for waiting on: half of them are forgotten when there are more."""
 
 

@@ -15,7 +15,6 @@ from harness.verdict import load_doubts
 from harness.verdict.metric import UnseenError, flag, number, text
 from harness.verdict.metrics import delivery, stamped
 from harness.verdict.own_footprint import own_footprint
-from harness.verdict.own_footprint import own_footprint
 from harness.verdict.performance import windows_of
 from harness.verdict.quantiles import ranks, samples_needed
 from harness.verdict.raised import Guard, Raised
@@ -192,7 +191,6 @@ GUARDS: tuple[Guard, ...] = (
     probe_gaps,
     sunken_baselines,
     starved_target,
-    own_footprint,
     own_footprint,
     *load_doubts.GUARDS,
 )
