@@ -11,7 +11,6 @@ from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from harness.evidence.columns import END_OF_STREAM, KINDS, Meta, read_messages
 from harness.evidence.ledger import latest_update, resolve
@@ -121,6 +120,8 @@ class Slices:
 
     def _stretches(self) -> Iterator[pa.Table]:
         """The rows as recorded, cut at times before which nothing more comes."""
+        import pyarrow.compute as pc  # here: 9 MB that one who only records can spare
+
         lowest, highest = self.survey.lowest_ns, self.survey.highest_ns
         waiting: list[tuple[int, pa.Table]] = []
         count = 0
@@ -149,6 +150,8 @@ class Slices:
 
     def _looked_up(self) -> dict[int, tuple[Ints, Ints]]:
         """For each stretch serial and time of the updates that its late deliveries were, however long before."""
+        import pyarrow.compute as pc  # here: 9 MB that one who only records can spare
+
         asked = [part.table.take(pa.array(part.unfound)) for part in self._parts()]
         late = pa.concat_tables(asked).unify_dictionaries().combine_chunks()
         values = pc.unique(late.column("value"))
@@ -230,6 +233,8 @@ def _updates(
     table: pa.Table, stream: Labels, raw: Mask, ledger: Mask, when_ns: Ints, serial: Ints
 ) -> tuple[Ints, Ints]:
     """Positions of the deliveries to be resolved, and of the update of each; -1: none here."""
+    import pyarrow.compute as pc  # here: 9 MB that one who only records can spare
+
     keys = len(table.column("key").chunk(0).dictionary)
     subject = stream.codes.astype(np.int64) * keys + _coded(table, "key")
     values = table.column("value").chunk(0)
