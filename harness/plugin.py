@@ -101,6 +101,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Load the specs once; SIGTERM ends a run as Ctrl-C does, so that everything started is taken down."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+    if config.inipath is None and Path.cwd() == ROOT:
+        # pytest looks for its settings before it knows our options, and takes the folder after a blank for tests.
+        raise pytest.UsageError(
+            f"pytest took a folder that an option names for one of tests, and found no settings in {config.rootpath}: "
+            "write --option=DIR instead of --option DIR"
+        )
     options = Options(
         target=config.getoption("--target"),
         launcher=config.getoption("--launcher"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -126,3 +127,13 @@ def test_nfr_refuses_with_exit_code_2(arguments: tuple[str, ...], says: str, tmp
     assert ran.code == 2, ran.text
     assert says in ran.text
     assert "Traceback" not in ran.text
+
+
+def test_a_folder_that_pytest_takes_for_tests_is_said_instead_of_running_without_settings(tmp_path: Path) -> None:
+    arguments = [sys.executable, "-m", "pytest", "-m", "integration", "--collect-only", "-q"]
+    done = subprocess.run(
+        [*arguments, "--reports", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert done.returncode == USAGE
+    assert "write --option=DIR" in done.stdout + done.stderr
