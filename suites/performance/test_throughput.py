@@ -17,11 +17,11 @@ from harness.trial.warm_up import warm_up
 from harness.venue.control import VenueControl
 
 ORDERS_PER_S = 1100.0
-SUSTAINED_S = 30.5
+SUSTAINED_S = 20.5
 UPDATES_PER_S = 5150.0
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 """Others walk so short a way that at this rate a price returns within a second: a late update would look like it."""
-STEPS_S = {1: 5.2, 2: 3.2, 5: 3.2, 20: 3.2, 50: 3.2, 10: 5.2}
+STEPS_S = {1: 5.2, 2: 2.6, 5: 2.2, 20: 2.2, 50: 2.2, 10: 5.2}
 """Clients and how long they call; ten, which are judged, last: their floor is then the one just before the load."""
 EACH_PER_S = 20.0
 FIRST_RATE_PER_S = 800.0
