@@ -96,12 +96,15 @@ async def calibrate_for(stage: Stage, *plans: LoadPlan) -> None:
             stage.trial.fact(UNMEASURABLE, 1, subject="instrument.ceiling", detail=str(failed))
 
 
-async def calibrate_turns(stage: Stage, turns: Turns) -> None:
-    """The same before interleaved calls, whose generator is another: floor and ceiling of that one."""
+async def calibrate_turns(stage: Stage, turns: Turns, *, beside_per_s: float = 0.0) -> None:
+    """The same before interleaved calls, whose generator is another: floor and ceiling of that one.
+
+    `beside_per_s`: what else is called meanwhile; the floor is measured at the rate of all.
+    """
     try:
         async with null_server(stage) as address:
             null = (Party(NULL, "grpc", address),)
-            alone = Turns(null, SAMPLES, turns.calls_per_s, window=FLOOR)
+            alone = Turns(null, SAMPLES, turns.calls_per_s + beside_per_s, window=FLOOR)
             await run_turns(stage.trial, alone, env=stage.labels)
             aside = _aside(stage.trial, lambda _: False)
             closed = await run_turns(aside, Turns(null, CLOSED_ROUNDS, 0.0, window=""), env=stage.labels)

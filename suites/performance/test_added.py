@@ -37,7 +37,7 @@ async def test_grpc_overhead(trial: Trial, stage: Stage, venue: VenueControl) ->
     native = Party("native", "native", stage.venue_address(exchange), known.key, known.secret)
     through = Party("through", "grpc", connector.direct_address)
     turns = Turns((native, through), ROUNDS, ROUNDS_PER_S)
-    await calibrate_turns(stage, turns)
+    await calibrate_turns(stage, turns, beside_per_s=BESIDE_PER_S)
     beside = LoadPlan(
         connector.direct_address, "GetName", BESIDE_PER_S, turns.seconds + 4.0, client="beside", window="beside",
         shape=Shape.POISSON, seed=stage.seed,
