@@ -125,6 +125,15 @@ def test_a_go_client_s_attempts_are_found(tmp_path: Path) -> None:
     assert len(log.attempts()) == 10
 
 
+def test_the_last_word_is_the_line_asked_for_else_the_last_error_else_the_last_line(tmp_path: Path) -> None:
+    error, asked = zap("ERROR", "the venue is gone"), zap("FATAL", FAILED)
+    lines = [(0, asked), (1, error), (2, zap("INFO", "good night"))]
+    assert log_of(tmp_path / "a", GO, *lines).last_word("failed to connect", "after 10 attempts") == asked
+    assert log_of(tmp_path / "b", GO, *lines[1:]).last_word("failed to connect") == error
+    assert log_of(tmp_path / "c", GO, lines[2]).last_word("failed to connect") == lines[2][1]
+    assert log_of(tmp_path / "d", GO).last_word("failed to connect") == ""
+
+
 # -- what was not seen -------------------------------------------------------------------------------
 
 
