@@ -21,6 +21,7 @@ from harness.record.folder import RunFolder
 from harness.record.host import git_state, this_host
 from harness.record.run import RunInfo
 from harness.record.store import RunStore
+from harness.soak.broom import swept
 from harness.soak.checkpoint import Checkpoint, CheckpointError
 from harness.soak.course import Life
 from harness.soak.life import Setting, SoakBroken, live
@@ -35,7 +36,7 @@ from harness.spec.errors import SpecError
 from harness.spec.loader import load_cases
 from harness.target.choice import choose_launcher
 from harness.target.errors import TargetError
-from harness.target.leftovers import remove_all_of, spared, sweep
+from harness.target.leftovers import remove_all_of, spared
 from harness.target.owner import Owner, place
 from harness.target.profile import load_profile
 
@@ -116,7 +117,7 @@ def _setting(
     profile = load_profile(target)
     if folder is not None and previous is not None:
         hold_again(folder.path, previous)
-    for left in sweep():
+    for left in swept():
         click.echo(f"nfr: left over by an earlier run and removed: {left}")
     for sentence in spared():
         click.echo(f"nfr: {sentence}")

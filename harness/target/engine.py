@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import docker
 import docker.errors
 import requests
 
+from harness.target.knock import PING_LIMIT_S, knock, nobody_answers
 from harness.target.owner import LABEL_OWNER
 
 ANSWER_LIMIT_S = 60
-PING_LIMIT_S = 5
 SAID_CHARS = 400
-DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +45,7 @@ class Engine:
     def reach_or_say(cls) -> tuple[Engine | None, str]:
         """The engine, or None and why there is none."""
         try:
-            _knock(os.environ.get("DOCKER_HOST") or DEFAULT_SOCKET)
+            knock()
             asking = docker.from_env(timeout=PING_LIMIT_S)
             try:
                 asking.ping()
@@ -57,7 +53,7 @@ class Engine:
                 asking.close()
             return cls(docker.from_env(timeout=ANSWER_LIMIT_S)), ""
         except (docker.errors.DockerException, requests.RequestException, OSError) as error:
-            return None, f"no Docker engine answers ({reason_of(error)}): start one or use --launcher process"
+            return None, nobody_answers(reason_of(error))
 
     def close(self) -> None:
         """Let go of its connections."""
@@ -104,15 +100,6 @@ class Engine:
                 thing.remove()
                 removed.append(thing)
         return removed
-
-
-def _knock(host: str) -> None:
-    """Connect once by ourselves: where nobody listens, the engine's library leaks the socket it tried with."""
-    parts = urlsplit(host)
-    if parts.scheme == "unix":
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            probe.settimeout(PING_LIMIT_S)
-            probe.connect(parts.path)
 
 
 def reason_of(error: BaseException) -> str:

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import requests
 from harness.target.engine import Engine, reason_of
 from harness.target.errors import TargetError
 from harness.target.profile_shape import Build
-from harness.target.recipe import PROJECT
+from harness.target.sources import digest_of, files_of
 
 BASE_VARIABLE = "NFR_BASE_IMAGE"
 DEFAULT_BASE = "python:3.11-slim"
@@ -123,37 +123,11 @@ def built(engine: Engine, build: Build, repository: str) -> Image:
 
 def content_digest(build: Build, base_digest: str = "") -> str:
     """Twelve hex digits that change with any file of the build and with its base."""
-    return _digest([("Dockerfile", build.dockerfile), *_files((build.requirements, *build.copies))], base_digest)
-
-
-def sources_digest(build: Build) -> str:
-    """The same for the copied sources alone: what runs when there is no image."""
-    return _digest(_files(build.copies), "")
-
-
-def _digest(files: Iterable[tuple[str, Path]], salt: str) -> str:
-    digest = hashlib.sha256(salt.encode())
-    for name, path in sorted(files):
-        digest.update(f"{name}\0{path.stat().st_mode & 0o111}\0".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()[:12]
-
-
-def _files(tops: Iterable[Path]) -> Iterator[tuple[str, Path]]:
-    """Every file at or below the given ones, with its place in the build's context."""
-    for top in tops:
-        for path in [top] if top.is_file() else sorted(one for one in top.rglob("*") if one.is_file()):
-            if "__pycache__" not in path.parts and path.suffix != ".pyc":
-                yield _place_in_context(path), path
-
-
-def _place_in_context(path: Path) -> str:
-    """Files of the project keep their path, so that a Dockerfile reads like the repository."""
-    return str(path.relative_to(PROJECT)) if path.is_relative_to(PROJECT) else path.name
+    return digest_of([("Dockerfile", build.dockerfile), *files_of((build.requirements, *build.copies))], base_digest)
 
 
 def _lay_out(build: Build, context: Path) -> None:
-    for name, path in (("Dockerfile", build.dockerfile), *_files((build.requirements, *build.copies))):
+    for name, path in (("Dockerfile", build.dockerfile), *files_of((build.requirements, *build.copies))):
         target = context / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, target)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.evidence.clock import monotonic_s
+from harness.target.knock import refusal
 from harness.target.lease import leases
 from harness.target.owner import (
     ENV_OWNER,
@@ -164,6 +165,8 @@ def _sweep_processes(wanted: Callable[[Mapping[str, str]], bool]) -> list[str]:
 
 
 def _sweep_engine(wanted: Callable[[Mapping[str, str]], bool]) -> list[str]:
+    if refusal():
+        return []
     # Imported here: a machine without an engine should not wait for the engine's library at every start.
     from harness.target.engine import Engine
 

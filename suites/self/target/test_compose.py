@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.target.choice import TargetImages, choose_launcher
+from harness.target.choice import choose_launcher
 from harness.target.compose_project import as_mapping, own_service, owned
 from harness.target.credentials import Credentials
 from harness.target.engine import Engine
+from harness.target.engine_choice import TargetImages
 from harness.target.errors import DiedAtStartError, NotServingError, PortTakenError, TargetError
 from harness.target.leftovers import left_of
 from harness.target.ports import HeldPort

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.target.choice import venue_build
+from harness.target.engine_choice import venue_build
 from harness.target.images import content_digest, stages_of
 from harness.target.profile import load_profile
 
