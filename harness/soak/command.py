@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import json
 import os
 import signal
@@ -30,6 +31,7 @@ from harness.soak.page import LivePage, PortTaken
 from harness.soak.plan import SoakPlan, clock, seconds_of
 from harness.soak.quay import hold_again
 from harness.soak.schedule import Happening, ScheduleError, read_schedule
+from harness.soak.telling import standing
 from harness.soak.thrift import be_thrifty
 from harness.spec.case import Case
 from harness.spec.errors import SpecError
@@ -85,6 +87,8 @@ def soak(
 
     Exit codes: 0 the case passed, 1 it did not, 2 usage, 3 the harness itself failed.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a character must not end a soak
     store = RunStore(reports)
     try:
         if shown is not None:
@@ -258,15 +262,9 @@ def _status(folder: RunFolder, as_json: bool) -> int:
         click.echo(json.dumps({**shown, "checkpoint": asdict(now)}, indent=2))
         return MET
     how = "running" if alive else now.state if now.state in (*OVER, "stopped") else "its runner is gone: --resume it"
-    told = now.progress
     click.echo(f"soak {folder.info.id}: {how}; {now.state}, life {now.life}, last checkpoint {age_s:.0f} s ago")
-    click.echo(f"  {clock(now.steady_s)} of {clock(now.duration_s)} steady, {told.updates} updates in this life")
-    click.echo(f"  memory {told.rss_bytes / (1 << 20):.1f} MiB ({told.rss_grown_bytes / (1 << 20):+.2f})")
-    click.echo(f"  runtime units {told.runtime_units:g} ({told.runtime_units_off:+g})")
-    click.echo(f"  calls {now.calls}, failed {now.failed}; p50 {told.p50_ms:.1f} ms, p99 {told.p99_ms:.1f} ms")
-    click.echo(
-        f"  serving {now.serving} of {now.looks} looks; so far: {'; '.join(told.lost_for_good) or 'nothing lost'}"
-    )
+    for line in standing(now):
+        click.echo(f"  {line}")
     return MET
 
 

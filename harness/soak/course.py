@@ -16,8 +16,9 @@ from harness.soak.checkpoint import Checkpoint
 from harness.soak.footprint import Footprint
 from harness.soak.health import Uptime
 from harness.soak.outlook import Outlook, Standing, uptime_fact
-from harness.soak.plan import SoakPlan, clock
+from harness.soak.plan import SoakPlan
 from harness.soak.schedule import Happening, happenings
+from harness.soak.telling import line
 from harness.soak.thrift import give_back
 from harness.soak.watch import STEADY, Watch, seconds_between
 from harness.trial.connector import subscribe
@@ -222,7 +223,7 @@ class Course:
                 self._keep()
             if now_s - told_s >= plan.tell_s:
                 told_s = now_s
-                self._life.tell(self.line())
+                self._life.tell(line(self._checkpoint()))
 
     def _look(self, died: tuple[Mark, ...]) -> None:
         """Whether the run can still pass."""
@@ -239,21 +240,6 @@ class Course:
         least = 100.0 * self._watch.failed / calls_at_the_end if calls_at_the_end else None
         found = self._life.outlook(records, Standing(self._uptime.best_percent, least))
         self._lost = tuple(dict.fromkeys((*self._lost, *found)))
-
-    def line(self) -> str:
-        """One line of progress."""
-        told = self._watch.progress(self._lost)
-        mib = 1 << 20
-        verdict = "; ".join(told.lost_for_good) if told.lost_for_good else "nothing lost"
-        return (
-            f"soak {self._state} {clock(self.steady_s)} of {clock(self._plan.duration_s)}"
-            f" | memory {told.rss_bytes / mib:.1f} MiB ({told.rss_grown_bytes / mib:+.2f})"
-            f" | runtime units {told.runtime_units:g} ({told.runtime_units_off:+g})"
-            f" | errors {told.failed} of {told.calls} ({told.error_percent:.3g} %)"
-            f" | p50 {told.p50_ms:.1f} p99 {told.p99_ms:.1f} ms | updates {told.updates}"
-            f" | harness {told.harness_rss_bytes / mib:.0f} MiB {told.harness_cpu_percent:.0f} %"
-            f" | so far: {verdict}"
-        )
 
     def _checkpoint(self) -> Checkpoint:
         first, (serial, ledger_ns), t_ns = self._life.first, self._ledger, now_ns()

@@ -100,7 +100,7 @@ class LivePage:
 
 
 def exposition(now: Checkpoint | None) -> str:
-    """The newest checkpoint as Prometheus text; empty before the first."""
+    """The newest checkpoint as Prometheus text, without what was not seen; empty before the first."""
     if now is None:
         return ""
     told = now.progress
@@ -109,20 +109,21 @@ def exposition(now: Checkpoint | None) -> str:
         "wanted_seconds": now.duration_s,
         "life": now.life,
         "checkpoint_unixtime_seconds": now.t_ns / NS_PER_S,
-        "connector_rss_bytes": told.rss_bytes,
-        "connector_rss_grown_bytes": told.rss_grown_bytes,
-        "connector_runtime_units": told.runtime_units,
-        "connector_runtime_units_off_baseline": told.runtime_units_off,
         "calls": now.calls,
         "calls_failed": now.failed,
         "error_percent": told.error_percent,
-        "latency_p50_ms": told.p50_ms,
-        "latency_p99_ms": told.p99_ms,
         "updates": told.updates,
         "health_looks": now.looks,
         "health_serving": now.serving,
         "criteria_lost_for_good": len(told.lost_for_good),
-        "harness_rss_bytes": told.harness_rss_bytes,
-        "harness_cpu_percent": told.harness_cpu_percent,
     }
+    if told.rss_bytes >= 0:
+        values |= {"connector_rss_bytes": told.rss_bytes, "connector_rss_grown_bytes": told.rss_grown_bytes}
+    if told.runtime_units >= 0:
+        values["connector_runtime_units"] = told.runtime_units
+        values["connector_runtime_units_off_baseline"] = told.runtime_units_off
+    if told.p50_ms >= 0:
+        values |= {"latency_p50_ms": told.p50_ms, "latency_p99_ms": told.p99_ms}
+    if told.harness_rss_bytes >= 0:
+        values |= {"harness_rss_bytes": told.harness_rss_bytes, "harness_cpu_percent": told.harness_cpu_percent}
     return "".join(f"# TYPE nfr_soak_{name} gauge\nnfr_soak_{name} {value!r}\n" for name, value in values.items())

@@ -51,7 +51,7 @@ LOOKS = 48
 class Series:
     """Samples y at ascending x (seconds, or cycles) between `begin` and `end`; `every`: their planned distance.
 
-    `excluded`: spans that were disturbed on purpose; their samples are no part of any trend, nor missing.
+    `excluded`: spans that were disturbed on purpose; their samples are no part of any trend, nor missing. `unit`: of y.
     """
 
     x: Floats
@@ -60,6 +60,7 @@ class Series:
     end: float
     every: float
     excluded: Spans = ()
+    unit: str = ""
 
     def until(self, x: float) -> Series:
         """What was known at x."""

@@ -55,7 +55,7 @@ def series_over_time(evidence: Evidence, of: Of) -> Series:
     every_s = number(of, "every_s") or (float(np.median(np.diff(x))) if len(x) > 1 else 0.0)
     alive = (x >= (low_ns - begin_ns) / NS_PER_S) & (x <= (high_ns - begin_ns) / NS_PER_S)
     faults = _faults(evidence, begin_ns, number(of, "settle_s", SETTLE_S))
-    return Series(x[alive], y[alive], 0.0, (end_ns - begin_ns) / NS_PER_S, max(every_s, 1e-3), faults)
+    return Series(x[alive], y[alive], 0.0, (end_ns - begin_ns) / NS_PER_S, max(every_s, 1e-3), faults, _unit(rows))
 
 
 def series_over_cycles(evidence: Evidence, of: Of) -> Series:
@@ -70,7 +70,7 @@ def series_over_cycles(evidence: Evidence, of: Of) -> Series:
     x = np.searchsorted(np.array(marks, np.int64), rows.t_ns[during], side="right").astype(np.float64)
     steps = np.diff(x)
     every = float(np.median(steps[steps > 0])) if (steps > 0).any() else 1.0
-    return Series(x, rows.value[during], 0.0, float(len(marks)), max(1.0, every))
+    return Series(x, rows.value[during], 0.0, float(len(marks)), max(1.0, every), unit=_unit(rows))
 
 
 def growth_trend(evidence: Evidence, of: Of) -> Measurement:
@@ -81,10 +81,10 @@ def growth_trend(evidence: Evidence, of: Of) -> Measurement:
     """
     series = series_over_time(evidence, of)
     found = trend(series)
-    told = told_over_time(found)
+    told = told_over_time(found, series.unit)
     lasted_h = (series.end - series.begin) / S_PER_H
     if lasted_h < number(of, "hours"):
-        ahead = _range(found, number(of, "hours"))
+        ahead = _range(found, number(of, "hours"), series.unit)
         told = f"{lasted_h:.3g} h are no run of {number(of, 'hours'):g} h; projected: {ahead}; {told}"
     return Measurement(_grown(series, found, of), told)
 
@@ -93,7 +93,7 @@ def growth_per_h(evidence: Evidence, of: Of) -> Measurement:
     """The slope after the warm-up."""
     series = series_over_time(evidence, of)
     found = trend(series)
-    return Measurement(_per_h(series, found, of), told_over_time(found))
+    return Measurement(_per_h(series, found, of), told_over_time(found, series.unit))
 
 
 def growth_projected(evidence: Evidence, of: Of) -> Measurement:
@@ -103,7 +103,7 @@ def growth_projected(evidence: Evidence, of: Of) -> Measurement:
     """
     series = series_over_time(evidence, of)
     found = trend(series)
-    told, ahead_h = told_over_time(found), number(of, "hours")
+    told, ahead_h = told_over_time(found, series.unit), number(of, "hours")
     if (series.end - series.begin) * FURTHEST < ahead_h * S_PER_H:
         told = f"a rise is held against {ahead_h:g} h from a run of {ahead_h / FURTHEST:g} h on; {told}"
     return Measurement(_projected(series, found, of), told)
@@ -113,14 +113,14 @@ def growth_per_cycle(evidence: Evidence, of: Of) -> Measurement:
     """The slope over the cycles after those that warm up."""
     series = series_over_cycles(evidence, of)
     found = trend(series)
-    return Measurement(_per_cycle(series, found, of), told_over_cycles(found))
+    return Measurement(_per_cycle(series, found, of), told_over_cycles(found, series.unit))
 
 
 def growth_over_cycles(evidence: Evidence, of: Of) -> Measurement:
     """What the slope per cycle comes to in so many cycles; a run of so many tells its own growth."""
     series = series_over_cycles(evidence, of)
     found = trend(series)
-    return Measurement(_over_cycles(series, found, of), told_over_cycles(found))
+    return Measurement(_over_cycles(series, found, of), told_over_cycles(found, series.unit))
 
 
 def _grown(series: Series, found: Trend, of: Of) -> Interval:
@@ -160,37 +160,48 @@ RISES: Mapping[str, tuple[Callable[[Evidence, Of], Series], Rise]] = {
 """Metric -> the series that it judges, and what it says of a series with that trend."""
 
 
-def told_over_time(found: Trend) -> str:
-    """A trend over seconds in one sentence."""
-    return _told(found, 1 / S_PER_H, "h", "h")
+def told_over_time(found: Trend, unit: str = "") -> str:
+    """A trend over seconds of something in that unit, in one sentence."""
+    return _told(found, unit, 1 / S_PER_H, "h", "h")
 
 
-def told_over_cycles(found: Trend) -> str:
-    """A trend over cycles in one sentence."""
-    return _told(found, 1.0, "cycle", "cycles")
+def told_over_cycles(found: Trend, unit: str = "") -> str:
+    """The same over cycles."""
+    return _told(found, unit, 1.0, "cycle", "cycles")
 
 
-def _told(found: Trend, scale: float, one: str, many: str) -> str:
+def _told(found: Trend, unit: str, scale: float, one: str, many: str) -> str:
     if found.unseen:
         return found.unseen
     slope, half = found.slope / scale, found.smallest_leak / scale
     warm, rest = (found.begin - found.began) * scale, (found.end - found.begin) * scale
     why = "its sawtooth" if found.period > found.memory else "its memory" if found.memory else "nothing longer"
     settled = "" if found.settled else ", and is not over: the run is too short to tell it from a leak"
-    least = f"the smallest leak it could tell is {half:.4g} per {one}" if math.isfinite(half) else "it bounds no leak"
+    least = (
+        f"the smallest leak it could tell is {_sized(half, unit)} per {one}"
+        if math.isfinite(half)
+        else "it bounds no leak"
+    )
     return (
-        f"{slope:.4g} per {one} over {rest:.3g} {many}, after a warm-up of {warm:.3g} {many}{settled}; "
+        f"{_sized(slope, unit)} per {one} over {rest:.3g} {many}, after a warm-up of {warm:.3g} {many}{settled}; "
         f"{len(found.middles)} blocks of {found.block * scale:.3g} {many} ({why}); {least}"
     )
 
 
-def _range(found: Trend, hours: float) -> str:
+def _range(found: Trend, hours: float, unit: str) -> str:
     interval = found.projected(hours * S_PER_H)
-    return "unknown" if interval == EVERYTHING else f"[{_short(interval.low)}, {_short(interval.high)}]"
+    return "unknown" if interval == EVERYTHING else f"[{_sized(interval.low, unit)}, {_sized(interval.high, unit)}]"
 
 
-def _short(value: float) -> str:
-    return number_with_unit(value)
+def _sized(value: float, unit: str) -> str:
+    """Bytes in millions, as the limits of growth are written; anything else as it is."""
+    if unit == "bytes" and math.isfinite(value):
+        return f"{value / 1e6:.3g} MB"
+    return number_with_unit(value, unit)
+
+
+def _unit(rows: ReadingTable) -> str:
+    return rows.unit[0] if len(rows) else ""
 
 
 def _rows(evidence: Evidence, of: Of) -> ReadingTable:

@@ -91,6 +91,15 @@ def test_before_the_first_checkpoint_there_is_nothing_to_expose() -> None:
     assert exposition(None) == ""
 
 
+def test_what_was_not_seen_is_no_sample() -> None:
+    metrics = exposition(replace(NOW, progress=Progress()))
+    assert "-1" not in metrics
+    for unseen in ("latency", "rss", "runtime_units", "harness"):
+        assert unseen not in metrics
+        assert unseen in exposition(NOW)
+    assert "nfr_soak_calls 900\n" in metrics
+
+
 @pytest.mark.browser
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium")
 def test_the_page_follows_by_itself_in_a_browser() -> None:
@@ -106,7 +115,7 @@ def test_the_page_follows_by_itself_in_a_browser() -> None:
                 broken: list[str] = []
                 tab.on("pageerror", lambda error: broken.append(str(error)))
                 await tab.goto(url)
-                await tab.wait_for_function("document.getElementById('where').textContent.includes('1:02:05')")
+                await tab.wait_for_selector("#where:has-text('1:02:05')")
                 assert "nothing is lost" in await tab.inner_text("#verdict")
                 assert "100.0 MiB" in await tab.inner_text("#rss_bytes")
                 lost = replace(NOW.progress, lost_for_good=("crashes: no service dies: 1 crashes",), rss_bytes=2e8)
@@ -114,6 +123,10 @@ def test_the_page_follows_by_itself_in_a_browser() -> None:
                 await tab.wait_for_selector("#verdict.lost")
                 assert "no service dies" in await tab.inner_text("#verdict")
                 assert (await tab.get_attribute("#c-rss_bytes", "d") or "").count("L") == 1
+                unseen = replace(NOW.progress, p50_ms=-1.0, p99_ms=-1.0, runtime_units=-1.0, rss_bytes=-1.0)
+                page.add(replace(NOW, t_ns=NOW.t_ns + 12 * 10**9, steady_s=3_801.0, progress=unseen))
+                await tab.wait_for_selector("#p99_ms:text-is('\u2013')")
+                assert [await tab.inner_text(one) for one in ("#rss_bytes", "#runtime_units")] == 2 * ["\N{EN DASH}"]
                 assert broken == []
             finally:
                 await browser.close()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import ClassVar
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 
 from harness.evidence.evidence import Evidence
-from harness.evidence.records import Fact, Mark, Record
+from harness.evidence.records import Fact, Mark, Reading, Record
 from harness.spec.case import Argument, Case
 from harness.spec.loader import load_cases
 from harness.verdict.judge import judge
@@ -70,6 +72,11 @@ class TestAShorterRun:
         assert "1 h are no run of 24 h; projected: [" in one.reason
         nearly = [*day(0.0)[:-1], *window("steady", 0, (DAY_S - 60) * S)[1:]]
         assert status("readings.growth_trend", "<", LIMIT, DAY, nearly) == "inconclusive"
+
+    def test_says_bytes_in_the_unit_of_the_limits(self) -> None:
+        history = [replace(one, unit="bytes") if isinstance(one, Reading) else one for one in hour(2.0)]
+        one = finding(criterion("readings.growth_trend", "<", LIMIT, DAY), history)
+        assert re.search(r"projected: \[-?[\d.]+ MB, \d+(\.\d+)? MB\]; [12]\.\d+ MB per h over", one.reason), one.reason
 
     def test_fails_it_once_it_has_grown_that_much(self) -> None:
         assert status("readings.growth_trend", "<", LIMIT, DAY, hour(30.0)) == "fail"
