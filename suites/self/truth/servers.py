@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent import futures
 
 import grpc
@@ -36,10 +36,11 @@ class Planted:
 
     def __init__(self, kind: str) -> None:
         kind, _, ms = kind.partition(":")
-        self.wait = {
+        kinds: dict[str, Callable[[], None]] = {
             "plain": _nothing, "sleepy": self._sleep, "stalling": self._stall, "shuffled": self._shuffle,
             "steady": lambda: time.sleep(float(ms) / 1000),
-        }[kind]  # fmt: skip
+        }  # fmt: skip
+        self.wait = kinds[kind]
         self.truth: dict[str, tuple[int, int]] = {}
         self._lock = threading.Lock()
         self._number = 0
