@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from array import array
 from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Protocol, Self
@@ -42,7 +43,7 @@ class Sampler:
         self._record = record
         self._sources: list[Source] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self.latest: dict[str, list[float]] = {}
+        self.latest: dict[str, array[float]] = {}
         self.period_s = PERIOD_S
         """Between two rounds; a long run looks less often."""
 
@@ -77,7 +78,7 @@ class Sampler:
                 readings = await source()
             for reading in readings:
                 self._record(reading)
-                kept = self.latest.setdefault(reading.probe, [])
+                kept = self.latest.setdefault(reading.probe, array("d"))
                 kept.append(reading.value)
                 if len(kept) > KEPT_READINGS:
                     del kept[: KEPT_READINGS // 2]
