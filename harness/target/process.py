@@ -22,6 +22,7 @@ from harness.target.errors import CannotDoError, GoneError, PortTakenError, Targ
 from harness.target.leftovers import kill_processes, tagged_processes
 from harness.target.logs import LONGEST_LINE_BYTES, Log
 from harness.target.mooring import UNKNOWN_EXIT, Mooring, heard_bytes, note_heard
+from harness.target.output import give_back_read
 from harness.target.owner import ENV_SERVICE, Owner, Tag, start_time_ticks
 from harness.target.ports import HeldPort
 from harness.target.profile import ServiceProfile
@@ -160,9 +161,9 @@ class ProcessService(StartedService):
         """The same from the file, beginning behind what is in the log already."""
         assert self._output is not None
         try:
-            with self._output.open("rb") as output:
+            with self._output.open("r+b") as output:
                 output.seek(heard_bytes(self._output))
-                over = False
+                given_back, over = 0, False
                 while not over:
                     over = life.exited.is_set()  # asked before reading: then nothing comes after it
                     begin = output.tell()
@@ -173,6 +174,7 @@ class ProcessService(StartedService):
                         self._heard(life, self._log.append(line))
                     if output.tell() != begin:
                         note_heard(self._output, output.tell())
+                        given_back = give_back_read(output.fileno(), given_back, output.tell())
                     life.exited.wait(0 if over else FOLLOW_S)
         except OSError as error:
             self._log.append(f"(harness: its output cannot be read any more: {error.strerror})".encode())
