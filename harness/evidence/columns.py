@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from operator import attrgetter
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from harness.evidence.records import NO_DETAIL, Call, Fact, Mark, Message, Reading, Record
+from harness.evidence.stack import Stack
 from harness.evidence.tables import CallTable, Floats, Ints, Labels, MessageTable, ReadingTable
 
 META = "meta.json"
@@ -24,6 +25,7 @@ END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 _CHUNK_BYTES = 1 << 20
 _NAMES = pa.dictionary(pa.int32(), pa.string())
 _DETAIL = pa.map_(pa.string(), pa.string())
+Take = Callable[[pa.RecordBatch], None]
 
 
 class EvidenceError(Exception):
@@ -120,9 +122,15 @@ def _column(column: pa.Field, values: Sequence[Any]) -> pa.Array:
     return pa.array(values, column.type)
 
 
+_IN_TIME: Mapping[type[Record], Callable[..., Any]] = {Call: CallTable, Reading: ReadingTable}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Loaded:
-    """What a folder holds, in the order of writing. `torn`: one sentence for each part that was lost."""
+    """What a folder holds: calls and readings in the order of time, the rest in that of writing.
+
+    `torn`: one sentence for each part that was lost.
+    """
 
     calls: CallTable
     messages: MessageTable
@@ -139,30 +147,29 @@ def load_records(folder: Path, *, messages: bool = True) -> Loaded:
     `messages` False: their table stays empty, and nothing is told of what is lost of them.
     """
     meta, torn = load_meta(folder)
-    tables: dict[str, pa.Table] = {}
-    columns: dict[str, list[Any]] = {}
+    many: dict[str, Any] = {}
+    few: dict[str, pa.Table] = {}
     for record, kind in KINDS.items():
-        table, losses = kind.schema.empty_table(), list[str]()
-        if messages or record is not Message:
-            table, losses = _load_kind(folder, kind, meta)
-        torn += losses
-        if record in (Mark, Fact):
-            tables[kind.name] = table
-        else:
-            columns[kind.name] = _columns(table)  # one kind after another: two copies of all would not fit
-        del table
-        pa.default_memory_pool().release_unused()
+        table_of = _IN_TIME.get(record)
+        if table_of is not None:
+            stack = Stack(kind.schema)
+            torn += _load_kind(folder, kind, meta, stack.append)
+            many[kind.name] = table_of(*stack.columns()).sorted()  # before the next kind: not all twice at once
+            continue
+        batches: list[pa.RecordBatch] = []
+        torn += _load_kind(folder, kind, meta, batches.append) if messages or record is not Message else []
+        few[kind.name] = pa.Table.from_batches(batches, kind.schema).unify_dictionaries()
     if not meta.closed:
         torn.append("the recording was never closed: the harness was stopped while it recorded, or is still at it")
     return Loaded(
-        calls=CallTable(*columns["calls"]),
-        messages=MessageTable(*columns["messages"]),
+        calls=many["calls"],
+        messages=MessageTable(*_columns(few["messages"])),
         marks=tuple(
             Mark(row["t_ns"], row["name"], _detail(row["detail"]), row["earliest_ns"])
-            for row in tables["marks"].to_pylist()
+            for row in few["marks"].to_pylist()
         ),
-        readings=ReadingTable(*columns["readings"]),
-        facts=tuple(Fact(**row) for row in tables["facts"].to_pylist()),
+        readings=many["readings"],
+        facts=tuple(Fact(**row) for row in few["facts"].to_pylist()),
         meta=meta,
         torn=tuple(torn),
     )
@@ -182,9 +189,8 @@ def load_meta(folder: Path) -> tuple[Meta, list[str]]:
     return Meta(**document), []
 
 
-def _load_kind(folder: Path, kind: Kind, meta: Meta) -> tuple[pa.Table, list[str]]:
-    """All complete batches of one kind, over every part of the recording."""
-    batches: list[pa.RecordBatch] = []
+def _load_kind(folder: Path, kind: Kind, meta: Meta, take: Take) -> list[str]:
+    """Hand over all complete batches of one kind, of every part of the recording; what is lost of it."""
     losses: list[str] = []
     known = {file.name for file in folder.glob(f"{kind.name}*.arrows")}
     known |= {name for name in meta.rows if name.startswith(kind.name)}
@@ -196,23 +202,23 @@ def _load_kind(folder: Path, kind: Kind, meta: Meta) -> tuple[pa.Table, list[str
         raw = file.read_bytes()
         checksum = meta.checksums.get(name)
         is_known = checksum == crc32(raw)
-        losses += [f"{name}: {what}" for what in _read_batches(raw, kind, batches, is_known=is_known)]
+        losses += [f"{name}: {what}" for what in _read_batches(raw, kind, take, is_known=is_known)]
         if checksum is not None and not is_known:
             losses.append(f"{name}: its content is not what was recorded, it was changed since")
-    return pa.Table.from_batches(batches, kind.schema).unify_dictionaries(), losses
+    return losses
 
 
 def read_messages(files: Sequence[Path]) -> MessageTable:
     """The complete batches of these files, in the order of writing."""
     kind, batches = KINDS[Message], list[pa.RecordBatch]()
     for file in files:
-        _read_batches(file.read_bytes(), kind, batches)
+        _read_batches(file.read_bytes(), kind, batches.append)
     return MessageTable(*_columns(pa.Table.from_batches(batches, kind.schema).unify_dictionaries()))
 
 
-def _read_batches(raw: bytes, kind: Kind, batches: list[pa.RecordBatch], *, is_known: bool = False) -> list[str]:
-    """Append a file's complete batches; what was wrong with the rest. `is_known`: nothing can be, by its checksum."""
-    before = len(batches)
+def _read_batches(raw: bytes, kind: Kind, take: Take, *, is_known: bool = False) -> list[str]:
+    """Hand over a file's complete batches; what was wrong with the rest. `is_known`: nothing can be, by checksum."""
+    count = 0
     options = pa.ipc.IpcReadOptions(use_threads=False)
     try:
         with pa.ipc.open_stream(pa.BufferReader(raw), options=options) as reader:
@@ -221,10 +227,11 @@ def _read_batches(raw: bytes, kind: Kind, batches: list[pa.RecordBatch], *, is_k
             for batch in reader:
                 if not is_known:
                     batch.validate(full=True)
-                batches.append(batch)
+                take(batch)
+                count += 1
     except (pa.ArrowException, OSError) as broken:
         told = str(broken).splitlines()[0]
-        return [f"the end is torn, {len(batches) - before} complete batches are left ({told})"]
+        return [f"the end is torn, {count} complete batches are left ({told})"]
     return [] if raw.endswith(END_OF_STREAM) else ["it stops without an end mark; a last batch may be lost"]
 
 

@@ -10,7 +10,8 @@ from typing import TypeVar
 from harness.evidence.columns import load_records
 from harness.evidence.ledger import resolve
 from harness.evidence.records import Call, Fact, Mark, Message, Reading, Record
-from harness.evidence.slices import Fold, Slices, Slicing, message_files
+from harness.evidence.slices import Fold, Slices, Slicing
+from harness.evidence.survey import message_files
 from harness.evidence.tables import CallTable, MessageTable, ReadingTable
 
 LARGE_BYTES = 48 << 20
@@ -67,10 +68,10 @@ class Evidence:
         else:
             stored = resolve(loaded.messages.sorted())
         return cls(
-            calls=loaded.calls.sorted(),
+            calls=loaded.calls,
             stored=stored,
             marks=_in_time(loaded.marks),
-            readings=loaded.readings.sorted(),
+            readings=loaded.readings,
             facts=_in_order(loaded.facts),
             host=loaded.meta.host,
             target=loaded.meta.target,

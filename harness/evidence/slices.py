@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
-from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
 
-from harness.evidence.columns import END_OF_STREAM, KINDS, Meta, read_messages
+from harness.evidence.columns import KINDS, Meta, read_messages
 from harness.evidence.ledger import latest_update, resolve
 from harness.evidence.records import UNKNOWN_SERIAL, VENUE, Message
+from harness.evidence.survey import Batches, surveyed
 from harness.evidence.tables import Ints, Labels, Mask, MessageTable
 
 
@@ -28,9 +28,7 @@ class Slicing:
 
 
 _SCHEMA = KINDS[Message].schema
-_SURVEYED = ("client", "stream", "sent_ns", "received_ns")
 _VENUE = pa.scalar(VENUE)
-_CHUNK_BYTES = 1 << 20
 
 
 class Fold(Protocol):
@@ -43,22 +41,6 @@ class Fold(Protocol):
 F = TypeVar("F", bound=Fold)
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What is to be known of all messages before the first is looked at. Times in Unix ns; `lowest_ns`: the earliest
-    time in each batch or any after it, `highest_ns` the latest in each; `losses`: a sentence for each."""
-
-    clients: tuple[str, ...]
-    ledger_streams: frozenset[str]
-    first_ns: int
-    last_ns: int
-    lowest_ns: Ints
-    highest_ns: Ints
-    sound: frozenset[Path]
-    """Files that are what was recorded, by their checksum: each batch of the others is looked at before it is used."""
-    losses: tuple[str, ...]
-
-
 class Slices:
     """Iterating gives tables that follow each other in time, each with what the whole table would hold, but that
     spellings of one update with one key are one row, and that `value` is empty wherever the ledger knows the serial.
@@ -69,7 +51,7 @@ class Slices:
     def __init__(self, files: Sequence[Path], meta: Meta, slicing: Slicing) -> None:
         self._files = tuple(files)
         self._slicing = slicing
-        self.survey = _surveyed(self._files, meta)
+        self.survey = surveyed(self._files, meta)
         self._earlier: Mapping[int, tuple[Ints, Ints]] | None = None
         self._waiting: dict[Hashable, Fold] = {}
         self._done: dict[Hashable, Fold] = {}
@@ -116,7 +98,7 @@ class Slices:
             since = int(part.when_ns.max(initial=0)) - self._slicing.lookback_ns
             kept = part.ledger & (part.when_ns >= since)
             first = first and bool(kept[part.ledger].all())
-            before = both.filter(pa.array(kept))
+            before = _trimmed(both.filter(pa.array(kept)))
 
     def _stretches(self) -> Iterator[pa.Table]:
         """The rows as recorded, cut at times before which nothing more comes."""
@@ -146,7 +128,7 @@ class Slices:
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         for file in self._files:
-            yield from _Batches(file, _SCHEMA.names, is_known=file in self.survey.sound)
+            yield from Batches(file, _SCHEMA.names, is_known=file in self.survey.sound)
 
     def _looked_up(self) -> dict[int, tuple[Ints, Ints]]:
         """For each stretch serial and time of the updates that its late deliveries were, however long before."""
@@ -247,92 +229,16 @@ def _updates(
     return concerned[~is_update], np.where(update >= 0, concerned[update], -1)
 
 
-def message_files(folder: Path) -> list[Path]:
-    """The message files of a recording in the order in which they were begun."""
-    found = folder.glob(f"{KINDS[Message].name}*.arrows")
-    return sorted(found, key=lambda file: int(file.stem.partition("-")[2] or 0))
-
-
-def _surveyed(files: Sequence[Path], meta: Meta) -> Survey:
-    clients: set[str] = set()
-    streams: set[str] = set()
-    lowest: list[int] = []
-    highest: list[int] = []
-    times: list[int] = []
-    sound: list[Path] = []
-    losses = [
-        f"{name}: {count} records are gone with the file"
-        for name, count in meta.rows.items()
-        if name.startswith(KINDS[Message].name) and name not in {file.name for file in files}
-    ]
-    for file in files:
-        is_known, told = _checked(file, meta)
-        losses += told
-        batches = _Batches(file, _SURVEYED if is_known else _SCHEMA.names, is_known=is_known)
-        sound += [file] if is_known else []
-        for batch in batches:
-            client, stream = batch.column("client"), batch.column("stream")
-            names = client.dictionary.to_pylist()
-            when = received = batch.column("received_ns").to_numpy()
-            if VENUE in names:
-                mine = client.indices.to_numpy() == names.index(VENUE)
-                of_venue = pa.array(np.unique(stream.indices.to_numpy()[mine]))
-                streams |= set(stream.dictionary.take(of_venue).to_pylist())
-                when = np.where(mine, batch.column("sent_ns").to_numpy(), received)
-            clients |= {names[code] for code in np.unique(client.indices.to_numpy())}
-            lowest.append(int(when.min()))
-            highest.append(int(when.max()))
-            times += [int(received.min()), int(received.max())]
-        losses += [f"{file.name}: {what}" for what in batches.losses]
-    from_here = np.minimum.accumulate(np.array(lowest[::-1], np.int64))[::-1]
-    ends = (min(times), max(times)) if times else (0, 0)
-    return Survey(
-        tuple(sorted(clients)),
-        frozenset(streams),
-        *ends,
-        from_here,
-        np.array(highest, np.int64),
-        frozenset(sound),
-        tuple(losses),
-    )
-
-
-def _checked(file: Path, meta: Meta) -> tuple[bool, list[str]]:
-    """Whether a file is known to be what was recorded, and what is wrong with it as a whole."""
-    checksum, end = 0, b""
-    with file.open("rb") as opened:
-        while chunk := opened.read(_CHUNK_BYTES):
-            checksum, end = crc32(chunk, checksum), (end + chunk)[-len(END_OF_STREAM) :]
-    known = meta.checksums.get(file.name)
-    losses = [] if end == END_OF_STREAM else [f"{file.name}: it stops without an end mark; a last batch may be lost"]
-    if known is not None and known != checksum:
-        losses.append(f"{file.name}: its content is not what was recorded, it was changed since")
-    return known == checksum, losses
-
-
-class _Batches:
-    """Complete batches of a file, only these columns; empty ones left out. `losses`: why it ended too early."""
-
-    def __init__(self, file: Path, columns: Sequence[str], *, is_known: bool) -> None:
-        self.losses: list[str] = []
-        self._file, self._is_known = file, is_known
-        self._options = pa.ipc.IpcReadOptions(
-            use_threads=False, included_fields=[_SCHEMA.names.index(name) for name in columns]
-        )
-
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        count = 0
-        try:
-            with pa.OSFile(str(self._file)) as source, pa.ipc.open_stream(source, options=self._options) as reader:
-                for batch in reader:
-                    if not self._is_known:
-                        batch.validate(full=True)
-                    count += 1
-                    if len(batch):
-                        yield batch
-        except (pa.ArrowException, OSError) as broken:
-            told = str(broken).splitlines()[0]
-            self.losses.append(f"the end is torn, {count} complete batches are left ({told})")
+def _trimmed(table: pa.Table) -> pa.Table:
+    """The same rows, their dictionaries without what no row holds: ids of orders would pile up over a day."""
+    for at, column in enumerate(table.schema):
+        if pa.types.is_dictionary(column.type):
+            values = table.column(at).combine_chunks()
+            codes, again = np.unique(values.indices.to_numpy(), return_inverse=True)
+            names = values.dictionary.take(pa.array(codes))
+            fewer = pa.DictionaryArray.from_arrays(pa.array(again.astype(np.int32)), names)
+            table = table.set_column(at, column, fewer)
+    return table
 
 
 def _when_ns(table: pa.Table) -> Ints:

@@ -101,6 +101,24 @@ class _Columns:
                 chosen.append(_frozen(values[rows]))
         return type(self)(*chosen)
 
+    def _by(self, time: Ints, *ties: npt.NDArray[Any]) -> Self:
+        """In the order of time, equal times by the first of the others, and so on; itself when it is so already.
+
+        Rows come nearly in order, and few are equal: the others have a say among those only, one after another.
+        """
+        order = np.argsort(time, kind="stable")
+        same = np.diff(time[order]) == 0
+        for column in ties:
+            pairs = np.flatnonzero(same)
+            if not len(pairs):
+                break
+            at = np.union1d(pairs, pairs + 1)
+            group = np.searchsorted(np.flatnonzero(~same), at)
+            few = order[at]
+            order[at] = few[np.lexsort((column[few], group))]
+            same[pairs] = column[order[pairs]] == column[order[pairs + 1]]
+        return self if (np.diff(order) == 1).all() else self.rows(order)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CallTable(_Columns):
@@ -131,7 +149,7 @@ class CallTable(_Columns):
 
     def sorted(self) -> CallTable:
         """In the order of time; equal times by client and number, so that the order of merging never shows."""
-        return self.rows(np.lexsort((self.method.codes, self.seq, self.client.codes, self.done_ns, self.sent_ns)))
+        return self._by(self.sent_ns, self.done_ns, self.client.codes, self.seq, self.method.codes)
 
     def __len__(self) -> int:
         return len(self.seq)
@@ -177,20 +195,10 @@ class MessageTable(_Columns):
 
     def sorted(self) -> MessageTable:
         """In the order of time; equal times by serial and content, so that the order of merging never shows."""
-        order = np.lexsort((self.serial, self.received_ns))
-        same = np.ones(max(len(order) - 1, 0), np.bool_)
-        for column in (self.serial, self.received_ns):
-            same &= np.diff(column[order]) == 0
-        # what all of it would be sorted by has a say among the few that are equal so far
-        tied = np.zeros(len(order), np.bool_)
-        tied[1:] |= same
-        tied[:-1] |= same
-        few = order[tied]
-        ties: list[npt.NDArray[Any]] = [self.digest]
-        ties += [column.codes for column in (self.wrong, self.value, self.key, self.stream, self.client)]
-        ties += [self.subscription, self.serial, self.received_ns]
-        order[tied] = few[np.lexsort([column[few] for column in ties])]
-        return self.rows(order)
+        return self._by(
+            self.received_ns, self.serial, self.subscription, self.client.codes, self.stream.codes, self.key.codes,
+            self.value.codes, self.wrong.codes, self.digest,
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.serial)
@@ -225,7 +233,7 @@ class ReadingTable(_Columns):
 
     def sorted(self) -> ReadingTable:
         """In the order of time; equal times by probe and value."""
-        return self.rows(np.lexsort((self.value, self.probe.codes, self.t_ns)))
+        return self._by(self.t_ns, self.probe.codes, self.value)
 
     def __len__(self) -> int:
         return len(self.t_ns)
