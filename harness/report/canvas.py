@@ -13,13 +13,17 @@ import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 from bokeh.core.types import ID
 from bokeh.embed import json_item
 from bokeh.layouts import column
-from bokeh.models import BasicTicker, FixedTicker, HoverTool, NumeralTickFormatter, Range1d
+from bokeh.models import BasicTicker, FixedTicker, HoverTool, LogAxis, NumeralTickFormatter, Range1d
 from bokeh.models.annotations import BoxAnnotation, Label, Span
 from bokeh.plotting import figure
 from bokeh.resources import Resources
+
+from harness.evidence.tables import Floats
 
 VARIABLES = (
     "ink", "soft", "line", "card", "pass-fill", "fail-fill", "inconclusive-fill", "not-measurable-fill",
@@ -48,14 +52,20 @@ def between(low: float, high: float) -> Range1d:
     return Range1d(start=low, end=high, bounds=(low, high))
 
 
+TOOLS = "xpan,box_zoom,reset"
+TIME_TOOLS = "xbox_zoom,xpan,xwheel_zoom,reset"
+"""For plots that share a time axis: a drag looks closer at a stretch of it."""
+
+
 def axes(
-    height: int, x_label: str, y_label: str, x: Range1d, y: Range1d, y_type: Literal["linear", "log"] = "linear"
-) -> Any:
+    height: int, x_label: str, y_label: str, x: Range1d, y: Range1d, y_type: Literal["linear", "log"] = "linear", *,
+    tools: str = TOOLS,
+) -> Any:  # fmt: skip
     """An empty figure as wide as the page allows."""
     plot = figure(
         height=height,
         sizing_mode="stretch_width",
-        tools="xpan,box_zoom,reset",
+        tools=tools,
         y_axis_type=y_type,
         x_range=x,
         y_range=y,
@@ -66,6 +76,7 @@ def axes(
         outline_line_color=colour("line"),
     )
     plot.toolbar.logo = None
+    plot.toolbar.active_scroll = None  # a page is scrolled over its plots
     plot.toolbar.autohide = True
     for axis in (*plot.xaxis, *plot.yaxis):
         axis.axis_label_text_font_style = "normal"
@@ -81,9 +92,9 @@ def axes(
     return plot
 
 
-def finish(plot: Any) -> Any:
-    """Legend and scale; after everything is drawn."""
-    if plot.y_range.start > 0:
+def finish(plot: Any, columns: int = 0) -> Any:
+    """Legend and scale; after everything is drawn. `columns`: of a legend with more names than that; 0: one row."""
+    if isinstance(plot.yaxis[0], LogAxis):
         decades = range(math.floor(math.log10(plot.y_range.start)), math.ceil(math.log10(plot.y_range.end)) + 1)
         plot.yaxis.ticker = plot.ygrid.ticker = FixedTicker(
             ticks=[one * 10.0**at for at in decades for one in (1, 2, 5)]
@@ -101,6 +112,9 @@ def finish(plot: Any) -> Any:
         legend.click_policy = "hide"
         legend.padding = legend.margin = 2
         legend.spacing = 8
+        if columns and len(legend.items) > columns:
+            legend.ncols = columns
+            legend.location = "top_left"
     # above the plot: nothing that was measured is hidden by words
     for legend in list(plot.legend):
         plot.add_layout(legend, "above")
@@ -153,6 +167,11 @@ def document(plots: Sequence[Any], name: str) -> str:
     numbers = {found: f"{name}-{at}" for at, found in enumerate(dict.fromkeys(_OWN_ID.findall(text)))}
     text = _OWN_ID.sub(lambda match: f'"{numbers[match[1]]}"', text)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def packed(values: Floats) -> npt.NDArray[np.float32]:
+    """Many values in few bytes; NaN where a line is to break."""
+    return values.astype(np.float32)
 
 
 def rounded(values: Sequence[float]) -> list[float]:

@@ -13,6 +13,7 @@ from harness.report.chart import Chart
 from harness.report.charts import charts
 from harness.report.logs import LogView, case_logs
 from harness.report.plot import Plot, plot
+from harness.report.soak_section import SoakView, is_soak, soak_view
 from harness.report.timeline import Timeline, timeline
 from harness.report.wording import SIGNS, main_reason, one_line, printable
 from harness.spec.case import Case, Group, Level
@@ -83,6 +84,8 @@ class CaseView:
     then: str
     criteria: tuple[CriterionView, ...]
     doubts: tuple[DoubtView, ...]
+    soaks: tuple[SoakView, ...]
+    """Of its trials that are long runs."""
     charts: tuple[Chart, ...]
     timelines: tuple[Timeline, ...]
     logs: tuple[LogView, ...]
@@ -108,6 +111,7 @@ def case_view(folder: RunFolder, case: Case | None, verdict: CaseVerdict, trials
     strips = [timeline(number, evidence) for number, evidence in enumerate(evidences, start=1)]
     title = printable(verdict.title)
     aside = _ASIDE.search(title)
+    soaks = _soaks(folder, case, verdict, evidences)
     logs: tuple[LogView, ...] = ()
     if verdict.status is not Status.PASS:
         logs = case_logs(verdict.case, folder.path, folder.log_paths(), [one.marks for one in evidences])
@@ -128,11 +132,26 @@ def case_view(folder: RunFolder, case: Case | None, verdict: CaseVerdict, trials
         then=printable(case.then) if case else "",
         criteria=tuple(_criterion(finding) for finding in verdict.findings),
         doubts=_doubts(verdict.doubts),
-        charts=charts(case, verdict, evidences),
+        soaks=soaks,
+        charts=(*charts(case, verdict, evidences), *(one.chart for one in soaks)),
         timelines=tuple(strip for strip in strips if strip is not None),
         logs=logs,
         evidence=tuple(path.relative_to(folder.path).as_posix() for path in folder.evidence_paths(verdict.case)),
     )
+
+
+def _soaks(
+    folder: RunFolder, case: Case | None, verdict: CaseVerdict, evidences: Sequence[Evidence]
+) -> tuple[SoakView, ...]:
+    """Read from the disk again, in parts: such a run is too large for anything else."""
+    if case is None:
+        return ()
+    found = [
+        soak_view(path, number, case, verdict, evidence.marks)
+        for number, (path, evidence) in enumerate(zip(folder.evidence_paths(case.id), evidences, strict=False), 1)
+        if is_soak(evidence.marks)
+    ]
+    return tuple(one for one in found if one is not None)
 
 
 def badge(status: Status) -> Badge:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harness.evidence.columns import EvidenceError
-from harness.evidence.evidence import Evidence
+from harness.evidence.evidence import LARGE_BYTES, Evidence
+from harness.evidence.parts import load_marks, size_bytes
 from harness.record.files import write_whole
 from harness.record.folder import RunFolder
 from harness.record.results import save_results
@@ -15,13 +17,14 @@ from harness.report.html import render_html
 from harness.report.junit import render_junit
 from harness.report.markdown import render_markdown
 from harness.report.page import page
+from harness.report.soak_section import is_soak
 from harness.report.wording import not_run
 from harness.spec.case import Case
 from harness.verdict.acceptance import Standing
 from harness.verdict.verdict import CaseVerdict
 
 _LARGEST_BYTES = 256 << 20
-"""Evidence larger than this is not read again only to draw it."""
+"""Evidence larger than this is not read again only to draw it, but for a soak's, which is read in parts."""
 
 
 def write_report(
@@ -44,14 +47,19 @@ def write_report(
 
 
 def recorded(folder: RunFolder, case_id: str) -> list[Evidence]:
-    """The evidence of every trial on disk; a trial that cannot be read, or is too large, is empty."""
+    """The evidence of every trial on disk; of a large soak its marks alone. A trial that cannot be read, or is too
+    large, is empty."""
     return [_load(path) for path in folder.evidence_paths(case_id)]
 
 
 def _load(path: Path) -> Evidence:
     try:
-        if sum(file.stat().st_size for file in path.iterdir() if file.is_file()) > _LARGEST_BYTES:
+        size = size_bytes(path)
+        if size > LARGE_BYTES and is_soak(marks := load_marks(path)):
+            return Evidence.of(*marks)
+        if size > _LARGEST_BYTES:
             return Evidence.of()
-        return Evidence.load(path)
+        evidence = Evidence.load(path)
+        return replace(evidence, stored=evidence.messages)  # everything that is drawn looks at all of them
     except (EvidenceError, OSError):
         return Evidence.of()
