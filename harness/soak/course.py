@@ -23,8 +23,8 @@ from harness.soak.thrift import give_back
 from harness.soak.watch import STEADY, Watch, seconds_between
 from harness.trial.connector import subscribe
 from harness.trial.followed import Followable
-from harness.trial.load.flow import flow_load
 from harness.trial.load.plan import LoadPlan
+from harness.trial.load.pursuit import pursue
 from harness.trial.load.run import LoadError
 from harness.trial.stack import Stack
 from harness.trial.trial import LIVE_LIMIT_S, CutShort, Trial
@@ -156,14 +156,15 @@ class Course:
     async def _load(self) -> None:
         """One Locust all the time; a generator that fails again and again is the harness's own failure."""
         plan, failures = self._plan, 0
+
+        def where() -> str:
+            return self._stack.connector.direct_address
+
         while not self._load_over.is_set():
-            load = LoadPlan(
-                self._stack.connector.direct_address, "GetAccount", plan.calls_per_s, plan.duration_s, users=2,
-                client="load",
-            )  # fmt: skip
+            load = LoadPlan(where(), "GetAccount", plan.calls_per_s, plan.duration_s, users=2, client="load")
             began_s = monotonic_s()
             try:
-                await flow_load(self._trial, load, self._load_over, env=self._stack.stage.labels)
+                await pursue(self._trial, load, where, self._load_over, env=self._stack.stage.labels)
             except CutShort as unreachable:
                 self._trial.mark("load.refused", reason=str(unreachable))
                 await asyncio.sleep(LOAD_PAUSE_S)

@@ -23,6 +23,7 @@ from harness.trial.load.flow import flow_load
 from harness.trial.load.line import Item, next_item, packed
 from harness.trial.load.notebook import Notebook, Row, records
 from harness.trial.load.plan import LoadPlan
+from harness.trial.load.pursuit import pursue
 from harness.trial.load.run import LoadError
 from harness.trial.load.status import Status
 from harness.trial.trial import CutShort, Trial
@@ -48,11 +49,14 @@ class Heard:
 
     def __init__(self, trial: Trial) -> None:
         self.calls: list[Call] = []
+        self.marks: list[str] = []
         trial.overhear(self._hear)
 
     def _hear(self, record: Record) -> None:
         if isinstance(record, Call):
             self.calls.append(record)
+        elif isinstance(record, Mark):
+            self.marks.append(record.name)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(LIMIT_S):
@@ -134,6 +138,39 @@ def test_an_outage_of_the_target_is_evidence_and_it_goes_on_afterwards(tmp_path:
     asyncio.run(go())
     evidence = carried.evidence()
     assert [mark.name for mark in evidence.marks] == ["load.began", "load.ended"], "one and the same load"
+    assert tagged(tmp_path.name) == []
+
+
+def test_a_target_that_comes_back_elsewhere_is_followed(tmp_path: Path) -> None:
+    carried = Carried(tmp_path)
+    heard = Heard(carried.trial)
+
+    async def go(first: str, second: str) -> None:
+        where, end = [first], asyncio.Event()
+        flowing = asyncio.create_task(
+            pursue(carried.trial, plan_of(first), lambda: where[0], end, env={TAG: tmp_path.name})
+        )
+        await heard.until(lambda: len(heard.calls) > 20)
+        where[0] = ""  # it is being started: nobody knows where yet
+        before = len(heard.calls)
+        await heard.until(lambda: len(heard.calls) > before + 100)
+        where[0] = second
+        await heard.until(lambda: heard.marks.count("load.began") == 2)
+        after = len(heard.calls)
+        await heard.until(lambda: len(heard.calls) > after + 50)
+        end.set()
+        async with asyncio.timeout(LIMIT_S):
+            await flowing
+
+    with null_server() as first, null_server() as second:
+        asyncio.run(go(first, second))
+    evidence = carried.evidence()
+    names = [mark.name for mark in evidence.marks]
+    assert names == ["load.began", "load.ended", "load.moved", "load.began", "load.ended"]
+    moved = next(mark for mark in evidence.marks if mark.name == "load.moved")
+    assert (moved.detail["away_from"], moved.detail["to"]) == (first, second)
+    assert set(evidence.calls.code) == {"OK"}, "none was lost on the way"
+    assert len(evidence.calls) == len(heard.calls)
     assert tagged(tmp_path.name) == []
 
 
