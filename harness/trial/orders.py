@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.trial.stack import Stack, StackClient
 
 OPEN = ("NEW", "PARTIALLY_FILLED")
-KEPT_ORDERS = 5_000
+KEPT_ORDERS = 2_000
 """Of so many orders a client's knowledge is kept; beyond that those that are over are forgotten, oldest first."""
 DECISION_TO_VENUE = "DecisionToVenue"
 NO_ID = {"", "0"}
