@@ -248,7 +248,7 @@ def _closed(folder: RunFolder, specs: Path) -> int:
     try:
         code = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, timeout=CLOSING_LIMIT_S).returncode
     except subprocess.TimeoutExpired:
-        click.echo(f"nfr: judging was not over after {CLOSING_LIMIT_S:g} s: `nfr judge {folder.info.id}`", err=True)
+        click.echo(f"nfr: judging was not over after {CLOSING_LIMIT_S:g} s: `{_judge(folder)}`", err=True)
         return BROKEN
     return code if code in (MET, NOT_MET) else BROKEN
 
@@ -283,8 +283,12 @@ def _stop(folder: RunFolder) -> int:
             click.echo(f"nfr: removed: {gone}")
     replace(now, state="stopped", moorings=()).write(folder.path)
     _finish(folder, "interrupted", "given up after its runner had died")
-    click.echo(f"nfr: the soak {folder.info.id} is ended; `nfr judge {folder.info.id}` judges what it has")
+    click.echo(f"nfr: the soak {folder.info.id} is ended; `{_judge(folder)}` judges what it has")
     return MET
+
+
+def _judge(folder: RunFolder) -> str:
+    return f"nfr judge {folder.info.id} --reports {folder.path.resolve().parent}"
 
 
 def _runs(pid: int) -> bool:

@@ -6,12 +6,14 @@ import os
 import random
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.evidence.evidence import Evidence
+from harness.evidence.records import VENUE
 from harness.soak.checkpoint import Checkpoint
 from harness.target.leftovers import spared, sweep, tagged_processes
 from harness.verdict.selecting import windows
@@ -32,11 +34,25 @@ def pids(checkpoint: Checkpoint) -> dict[str, str]:
     return {one.name: one.owner for one in checkpoint.moorings}
 
 
-def killed(process: subprocess.Popen[str]) -> None:
+def killed(process: subprocess.Popen[str]) -> int:
+    """When, Unix ns."""
+    t_ns = time.time_ns()
     process.kill()
     process.wait()
     assert process.stdout is not None
     process.stdout.close()
+    return t_ns
+
+
+def lost_s(evidence: Path, kill_ns: int) -> dict[str, float]:
+    """Kind of record -> how long before the kill the last one was made that is on the disk."""
+    kept = Evidence.load(evidence)
+    delivered = kept.messages.received_ns[~kept.messages.client.equal(VENUE)]
+    last_ns = {
+        "readings": kept.readings.t_ns.max(), "deliveries": delivered.max(), "calls": kept.calls.done_ns.max(),
+        "ledger": kept.messages.sent_ns[kept.messages.client.equal(VENUE)].max(),
+    }  # fmt: skip
+    return {kind: (kill_ns - int(t_ns)) / 1e9 for kind, t_ns in last_ns.items()}
 
 
 def test_five_kills_of_the_runner_leave_one_stack_and_one_run(soaks: Soaks) -> None:
@@ -46,7 +62,10 @@ def test_five_kills_of_the_runner_leave_one_stack_and_one_run(soaks: Soaks) -> N
     for _ in range(KILLS):
         reached_s = Checkpoint.read(soaks.folder).steady_s if services else 0.0
         soaks.steady_for(reached_s + moments.uniform(1.0, 6.0), process)
-        killed(process)
+        time.sleep(moments.uniform(0.0, 6.0))  # a checkpoint has just been written: the kill is to come at any moment
+        lost = lost_s(soaks.evidence, killed(process))
+        print("lost with the runner, s:", {kind: round(span, 1) for kind, span in lost.items()})  # noqa: T201
+        assert max(lost.values()) <= MOST_LOST_S, lost
         last = Checkpoint.read(soaks.folder)
         services.append(pids(last))
         assert [one for one in spared() if soaks.folder.name in one], "it is said how to go on"
