@@ -18,7 +18,7 @@ import numpy.typing as npt
 from bokeh.core.types import ID
 from bokeh.embed import json_item
 from bokeh.layouts import column
-from bokeh.models import BasicTicker, FixedTicker, HoverTool, LogAxis, NumeralTickFormatter, Range1d
+from bokeh.models import BasicTicker, BoxZoomTool, FixedTicker, HoverTool, LogAxis, NumeralTickFormatter, Range1d
 from bokeh.models.annotations import BoxAnnotation, Label, Span
 from bokeh.plotting import figure
 from bokeh.resources import Resources
@@ -77,6 +77,8 @@ def axes(
     )
     plot.toolbar.logo = None
     plot.toolbar.active_scroll = None  # a page is scrolled over its plots
+    if tools == TIME_TOOLS:
+        plot.toolbar.active_drag = next(one for one in plot.tools if isinstance(one, BoxZoomTool))
     plot.toolbar.autohide = True
     for axis in (*plot.xaxis, *plot.yaxis):
         axis.axis_label_text_font_style = "normal"
@@ -174,6 +176,6 @@ def packed(values: Floats) -> npt.NDArray[np.float32]:
     return values.astype(np.float32)
 
 
-def rounded(values: Sequence[float]) -> list[float]:
-    """Four digits: a plot shows no more, and the report stays small."""
-    return [float(f"{value:.4g}") for value in values]
+def rounded(values: Sequence[float], digits: int = 4) -> list[float]:
+    """Few digits: a plot shows no more, and the report stays small."""
+    return [float(f"{value:.{digits}g}") for value in values]

@@ -125,9 +125,14 @@ def _trend(plot: Any, axis: Axis, seen: Judged) -> None:
             x=[xs[0], middle_s / axis.size_s, xs[1]],
             y1=[min(one) / MEGA for one in zip(low, high, strict=True)],
             y2=[max(one) / MEGA for one in zip(low, high, strict=True)],
-            fill_color=canvas.colour("inconclusive-fill"), fill_alpha=0.35, legend_label="its 95 %",
+            fill_color=canvas.colour("inconclusive-fill"), fill_alpha=0.35, legend_label="slope, 95 %",
         )  # fmt: skip
     plot.line(x=xs, y=[seen.at(one) / MEGA for one in ends_s], line_color=ink, line_width=2, legend_label="trend")
+    plot.scatter(
+        x=[(seen.from_s + one) / axis.size_s for one in seen.trend.middles],
+        y=canvas.rounded([one / MEGA for one in seen.trend.floors], 6),
+        size=4, color=ink, marker="diamond", legend_label="floors",
+    )  # fmt: skip
     limit = (seen.at(seen.begin_s) + seen.limit) / MEGA
     plot.line(x=xs, y=[limit, limit], line_color=canvas.colour("fail-fill"), line_width=2, line_dash="dashed",
               legend_label="limit")  # fmt: skip
@@ -179,7 +184,7 @@ def _harness(axis: Axis, course: SoakCourse) -> Any:
     if CPU in course.bands:
         band = course.bands[CPU]
         lines.append(Line("% of a core", band.mean, variable="inconclusive-fill", dash="dashed"))
-    words = f"it may take {MOST_BYTES / MEGA:g} MB and, on average, {MOST_PERCENT:g} %"
+    words = f"may take {MOST_BYTES / MEGA:g} MB and {MOST_PERCENT:g} %"
     return _plot(axis, "the harness itself", lines, course, limit=(MOST_BYTES / MEGA, words))
 
 
@@ -267,12 +272,13 @@ def _strips(plot: Any, axis: Axis, stretches: Sequence[Stretch], label: str, var
 
 def _finished(plot: Any) -> Any:
     plot.min_border_left = 70
-    return canvas.finish(plot, columns=4)
+    return canvas.finish(plot, columns=3)
 
 
 def _caption(course: SoakCourse) -> str:
     width = quantity(float(course.grid.width_s), "s")
     return (
+        "The trend goes through the floors: the lowest reading of each block of the time after the warm-up. "
         f"Lines are means over {width} each, the bands around them the lowest and the highest reading in it; errors, "
         f"latency and rates are over the same {width}. Drag across a plot to look closer: all of them follow; the "
         "tools beside a plot lead back. A name in a legend hides what it names."

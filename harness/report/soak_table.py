@@ -14,6 +14,7 @@ from harness.report.soak_events import Events
 from harness.report.soak_trend import Judged
 from harness.report.wording import SIGNS, printable
 from harness.spec.case import Level
+from harness.verdict.interval import EVERYTHING
 from harness.verdict.own_footprint import CPU, MOST_BYTES, MOST_PERCENT, RSS
 from harness.verdict.verdict import CaseVerdict, Finding
 
@@ -49,8 +50,7 @@ def table(
     """What somebody who decides wants to know, the run itself first."""
     lasted = duration_text(steady_s)
     rows = [
-        Watched("the run", lasted, f"{quantity(float(happened.lives), 'lives')} of the runner, "
-                f"{quantity(float(len(happened.gaps)), 'gaps')}", _asked(verdict, "marks.lasted_s")),
+        Watched("the run", lasted, _lives(happened), _asked(verdict, "marks.lasted_s")),
         Watched("services", lasted, _counts(verdict, ("marks.count",)), _asked(verdict, "marks.count", "facts.value")),
         _memory(verdict, course, trends),
         *_open(verdict, course),
@@ -60,13 +60,22 @@ def table(
     return tuple(one for one in rows if one is not None)
 
 
+def _lives(happened: Events) -> str:
+    lives = "one life" if happened.lives == 1 else f"{happened.lives} lives"
+    gaps = {0: "no gap", 1: "one gap"}.get(len(happened.gaps), f"{len(happened.gaps)} gaps")
+    faults = {0: "no fault", 1: "one fault"}.get(len(happened.faults), f"{len(happened.faults)} faults")
+    return f"{lives} of the runner, {gaps}, {faults}"
+
+
 def _memory(verdict: CaseVerdict, course: SoakCourse, trends: Mapping[str, Judged]) -> Watched | None:
     band, seen = course.bands.get("connector.rss"), trends.get("connector.rss")
     if band is None:
         return None
     came = _megabytes(band)
     if seen is not None and not seen.trend.unseen:
-        came += f"; {interval_text(seen.per_h, seen.unit, seen.limit)} an hour"
+        per_h = seen.per_h
+        known = interval_text(per_h, seen.unit, seen.limit) if per_h != EVERYTHING else "too short to tell what"
+        came += f"; {known} an hour"
     names = ("readings.growth_trend", "readings.growth_projected", "readings.growth_per_h")
     return Watched("the connector's memory", _read(band), came, _asked(verdict, *names))
 

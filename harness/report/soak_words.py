@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from harness.report.numbers import duration_text, interval_text, limit_text, quantity
+from harness.report.numbers import duration_text, interval_text, limit_text, scale_for
 from harness.report.soak_events import Events, Stretch
 from harness.report.soak_trend import Judged
 from harness.report.wording import printable
+from harness.verdict.interval import EVERYTHING, Interval
+from harness.verdict.metrics.trends import S_PER_H
 
 _NAMED = 5
 _NAMES = {"connector.rss": "The connector's resident memory"}
@@ -32,19 +34,13 @@ def _rise(seen: Judged) -> list[str]:
     name, found = _NAMES.get(seen.probe, seen.probe), seen.trend
     if found.unseen:
         return [f"{name}: no trend can be told, {found.unseen}."]
-    per_h = interval_text(seen.per_h, seen.unit, seen.limit)
-    middle = quantity(found.slope * 3600, seen.unit)
-    after = f"after a warm-up of {_long(found.begin - found.began)}"
-    told = [f"{name} rose by {middle} an hour {after}; with 95 % confidence by {per_h} an hour."]
+    middle = _size(found.slope * S_PER_H, seen)
+    after = f"after a warm-up of {_long(found.begin - found.began)}" if found.begin > found.began else "from the first"
+    told = [f"{name} rose by {middle} an hour {after}; {_bounds(seen.per_h, seen, 'an hour')}."]
     if not found.settled:
         told[-1] += " The run is too short to tell what is left of the warm-up from a leak."
     if seen.hours and seen.lasted_h < seen.hours:
-        ahead = interval_text(found.projected(seen.hours * 3600), seen.unit, seen.limit)
-        told.append(
-            f"Projection, no verdict and never a pass: going on like this, {seen.hours:g} h would come to {ahead}; "
-            f"{limit_text('<', seen.limit, seen.unit)} is asked of a run of {seen.hours:g} h, and this one lasted "
-            f"{_long(seen.lasted_h * 3600)}."
-        )
+        told.append(_projection(seen))
     elif seen.hours:
         told.append(f"Over the whole run it came to {interval_text(found.growth, seen.unit, seen.limit)}.")
     told.append(_smallest(seen))
@@ -52,11 +48,32 @@ def _rise(seen: Judged) -> list[str]:
     return told
 
 
+def _projection(seen: Judged) -> str:
+    ahead = seen.trend.projected(seen.hours * S_PER_H)
+    limit = f"{limit_text('<', seen.limit, seen.unit)} is asked of {seen.hours:g} h"
+    return (
+        f"Projection, no verdict and never a pass: going on like this, {seen.hours:g} h would come to "
+        f"{_size(seen.trend.slope * seen.hours * S_PER_H, seen)}; {_bounds(ahead, seen, '')}; {limit}, and this run "
+        f"lasted {_long(seen.lasted_h * S_PER_H)}."
+    )
+
+
+def _bounds(interval: Interval, seen: Judged, each: str) -> str:
+    if interval == EVERYTHING:
+        return "the run is too short to bound that"
+    return f"with 95 % confidence {interval_text(interval, seen.unit, seen.limit)} {each}".rstrip()
+
+
+def _size(value: float, seen: Judged) -> str:
+    """In the units of the limit."""
+    return scale_for(value, seen.unit, seen.limit).text(value)
+
+
 def _smallest(seen: Judged) -> str:
     if not math.isfinite(seen.smallest_per_h):
-        return "It was too short to tell any leak from none."
-    least = quantity(seen.smallest_per_h, seen.unit)
-    ahead = f", {quantity(seen.smallest_per_h * seen.hours, seen.unit)} in {seen.hours:g} h" if seen.hours else ""
+        return "This run was too short to tell any leak from none."
+    least = _size(seen.smallest_per_h, seen)
+    ahead = f", {_size(seen.smallest_per_h * seen.hours, seen)} in {seen.hours:g} h" if seen.hours else ""
     return f"The smallest leak that this run would have told from none is {least} an hour{ahead}."
 
 
