@@ -141,7 +141,7 @@ def _trend(plot: Any, axis: Axis, seen: Judged) -> None:
     if seen.plateau_s is not None:
         at = seen.plateau_s / axis.size_s
         plot.line(x=[at, at], y=[plot.y_range.start, plot.y_range.end], line_color=canvas.colour("pass-fill"),
-                  line_width=2, line_dash="dotted", legend_label="level")  # fmt: skip
+                  line_width=2, line_dash="dotted", legend_label="level from here")  # fmt: skip
 
 
 def _units(axis: Axis, course: SoakCourse, baselines: Mapping[str, Baseline]) -> Any:
