@@ -114,9 +114,9 @@ def finish(plot: Any, columns: int = 0) -> Any:
         legend.click_policy = "hide"
         legend.padding = legend.margin = 2
         legend.spacing = 8
-        if columns and len(legend.items) > columns:
-            legend.ncols = columns
+        if columns:
             legend.location = "top_left"
+            legend.ncols = columns if len(legend.items) > columns else "auto"
     # above the plot: nothing that was measured is hidden by words
     for legend in list(plot.legend):
         plot.add_layout(legend, "above")

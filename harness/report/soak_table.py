@@ -74,8 +74,8 @@ def _memory(verdict: CaseVerdict, course: SoakCourse, trends: Mapping[str, Judge
     came = _megabytes(band)
     if seen is not None and not seen.trend.unseen:
         per_h = seen.per_h
-        known = interval_text(per_h, seen.unit, seen.limit) if per_h != EVERYTHING else "too short to tell what"
-        came += f"; {known} an hour"
+        known = interval_text(per_h, seen.unit, seen.limit)
+        came += f"; rises by {known} an hour" if per_h != EVERYTHING else "; too short to bound its rise"
     names = ("readings.growth_trend", "readings.growth_projected", "readings.growth_per_h")
     return Watched("the connector's memory", _read(band), came, _asked(verdict, *names))
 
