@@ -127,7 +127,8 @@ def _trend(plot: Any, axis: Axis, seen: Judged) -> None:
             y2=[max(one) / MEGA for one in zip(low, high, strict=True)],
             fill_color=canvas.colour("inconclusive-fill"), fill_alpha=0.35, legend_label="slope, 95 %",
         )  # fmt: skip
-    plot.line(x=xs, y=[seen.at(one) / MEGA for one in ends_s], line_color=ink, line_width=2, legend_label="trend")
+    if not seen.trend.unseen:
+        plot.line(x=xs, y=[seen.at(one) / MEGA for one in ends_s], line_color=ink, line_width=2, legend_label="trend")
     plot.scatter(
         x=[(seen.from_s + one) / axis.size_s for one in seen.trend.middles],
         y=canvas.rounded([one / MEGA for one in seen.trend.floors], 6),
