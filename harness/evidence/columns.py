@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from harness.evidence.records import NO_DETAIL, Call, Fact, Mark, Message, Reading, Record
+from harness.evidence.release import give_back
 from harness.evidence.stack import Stack
 from harness.evidence.tables import CallTable, Floats, Ints, Labels, MessageTable, ReadingTable
 
@@ -155,6 +156,7 @@ def load_records(folder: Path, *, messages: bool = True) -> Loaded:
             stack = Stack(kind.schema)
             torn += _load_kind(folder, kind, meta, stack.append)
             many[kind.name] = table_of(*stack.columns()).sorted()  # before the next kind: not all twice at once
+            give_back()
             continue
         batches: list[pa.RecordBatch] = []
         torn += _load_kind(folder, kind, meta, batches.append) if messages or record is not Message else []

@@ -14,8 +14,8 @@ from harness.evidence.slices import Fold, Slices, Slicing
 from harness.evidence.survey import message_files
 from harness.evidence.tables import CallTable, MessageTable, ReadingTable
 
-LARGE_BYTES = 48 << 20
-"""Message files that are larger, some three million messages, are not loaded whole."""
+LARGE_BYTES = 8 << 20
+"""Message files that are larger, some half a million messages, are not loaded whole."""
 F = TypeVar("F", bound=Fold)
 
 

@@ -14,8 +14,9 @@ import pyarrow as pa
 from harness.evidence.columns import KINDS, Meta, read_messages
 from harness.evidence.ledger import latest_update, resolve
 from harness.evidence.records import UNKNOWN_SERIAL, VENUE, Message
+from harness.evidence.release import give_back
 from harness.evidence.survey import Batches, surveyed
-from harness.evidence.tables import Ints, Labels, Mask, MessageTable
+from harness.evidence.tables import Ints, Labels, Mask, MessageTable, in_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Slicing:
     """Least rows of a slice, and how much of the ledger before a slice is kept at hand: hardly any delivery comes
     later; the few that do are looked up."""
 
-    rows: int = 250_000
+    rows: int = 150_000
     lookback_ns: int = 60_000_000_000
 
 
@@ -52,13 +53,16 @@ class Slices:
         self._files = tuple(files)
         self._slicing = slicing
         self.survey = surveyed(self._files, meta)
+        self._whole: MessageTable | None = None
         self._earlier: Mapping[int, tuple[Ints, Ints]] | None = None
         self._waiting: dict[Hashable, Fold] = {}
         self._done: dict[Hashable, Fold] = {}
 
     def whole(self) -> MessageTable:
-        """All of it at once, however much memory that takes."""
-        return resolve(read_messages(self._files).sorted())
+        """All of it at once, however much memory that takes; kept, since who asks once asks often."""
+        if self._whole is None:
+            self._whole = resolve(read_messages(self._files).sorted())
+        return self._whole
 
     def expect(self, key: Hashable, make: Callable[[], Fold]) -> None:
         """Somebody will ask for this: let it take part in the next reading."""
@@ -69,11 +73,12 @@ class Slices:
         """The fold after all messages."""
         self.expect(key, make)
         if key not in self._done:
-            for rows in self:
+            for rows in self if self._whole is None else (self._whole,):
                 for fold in self._waiting.values():
                     fold.take(rows)
             self._done |= self._waiting
             self._waiting = {}
+            give_back()
         return cast(F, self._done[key])
 
     def __iter__(self) -> Iterator[MessageTable]:
@@ -198,8 +203,9 @@ class _Part:
         again[: self.own] = True
         rows = np.flatnonzero(~again)
         received, subscription, digest = (
-            table.column(name).to_numpy()[rows] for name in ("received_ns", "subscription", "digest")
+            table.column(name).to_numpy() for name in ("received_ns", "subscription", "digest")
         )
+        rows = rows[in_time(received[rows], serial[rows])]  # hardly any is to be moved again
         told = np.flatnonzero((serial[rows] <= 0) & ~self.ledger[rows])
         values = ["", *table.column("value").take(pa.array(rows[told])).to_pylist()]
         shown = np.zeros(len(rows), np.int64)
@@ -207,7 +213,8 @@ class _Part:
         texts = Labels.of(values)
         return MessageTable(
             self.client.rows(rows), self.stream.rows(rows), _labels(table, "key").rows(rows), texts.rows(shown),
-            serial[rows], sent_ns[rows], received, subscription, digest, _labels(table, "wrong").rows(rows),
+            serial[rows], sent_ns[rows], received[rows], subscription[rows], digest[rows],
+            _labels(table, "wrong").rows(rows),
         ).sorted()  # fmt: skip
 
 

@@ -102,22 +102,35 @@ class _Columns:
         return type(self)(*chosen)
 
     def _by(self, time: Ints, *ties: npt.NDArray[Any]) -> Self:
-        """In the order of time, equal times by the first of the others, and so on; itself when it is so already.
+        """Its rows in that order; itself when they are so already."""
+        order = in_time(time, *ties)
+        if (np.diff(order) != 1).any():
+            return self.rows(order)
+        for column in fields(self):  # type: ignore[arg-type]
+            values = getattr(self, column.name)
+            _frozen(values.codes if isinstance(values, Labels) else values)
+        return self
 
-        Rows come nearly in order, and few are equal: the others have a say among those only, one after another.
-        """
-        order = np.argsort(time, kind="stable")
-        same = np.diff(time[order]) == 0
-        for column in ties:
-            pairs = np.flatnonzero(same)
-            if not len(pairs):
-                break
-            at = np.union1d(pairs, pairs + 1)
-            group = np.searchsorted(np.flatnonzero(~same), at)
-            few = order[at]
-            order[at] = few[np.lexsort((column[few], group))]
-            same[pairs] = column[order[pairs]] == column[order[pairs + 1]]
-        return self if (np.diff(order) == 1).all() else self.rows(order)
+
+def in_time(time: Ints, *ties: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+    """Positions in the order of time, equal times by the first of the others, and so on.
+
+    Rows come nearly in order, and few are equal: the others have a say among those only, one after another.
+    """
+    order = np.argsort(time, kind="stable")
+    same = np.diff(time[order]) == 0
+    for column in ties:
+        pairs = np.flatnonzero(same)
+        if not len(pairs):
+            break
+        tied = np.append(same, False)
+        tied[1:] |= same
+        at = np.flatnonzero(tied)
+        group = np.append(0, np.cumsum(~same[at[:-1]]))
+        few = order[at]
+        order[at] = few[np.lexsort((column[few], group))]
+        same[pairs] = column[order[pairs]] == column[order[pairs + 1]]
+    return order
 
 
 @dataclass(frozen=True, slots=True, eq=False)

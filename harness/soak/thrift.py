@@ -7,15 +7,12 @@ import sys
 
 import pyarrow as pa
 
+from harness.evidence.release import give_back
+
+__all__ = ["be_thrifty", "give_back"]
+
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _SETTINGS = ((_ARENA_MAX, 1), (_TRIM_THRESHOLD, 128 * 1024), (_MMAP_THRESHOLD, 128 * 1024))
-
-
-def give_back() -> None:
-    """Hand free memory back to the system; takes a millisecond or two."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform.startswith("linux") else None
-    if trim is not None:
-        trim(0)
 
 
 def be_thrifty() -> bool:
