@@ -16,6 +16,7 @@ from typing import Any
 import gevent  # type: ignore[import-untyped,unused-ignore]
 from gevent.event import Event  # type: ignore[import-untyped,unused-ignore]
 from gevent.queue import Queue  # type: ignore[import-untyped,unused-ignore]
+from locust import runners
 from locust.env import Environment
 from locust.event import EventHook, Events
 from locust.runners import MasterRunner, WorkerRunner
@@ -34,6 +35,8 @@ log = logging.getLogger("harness.load")
 LEAD_S = 0.4
 """Between the last word to a crew and the first arrival."""
 ROLL_LIMIT_S = 2 * KNOCK_LIMIT_S
+SILENT_BEATS = 20
+"""Locust gives a worker up after three seconds without a word, which a starved machine takes for nothing."""
 COLLECT_LIMIT_S = 120.0
 ALONE = "alone"
 _ASKED_TIMES = 7
@@ -173,6 +176,8 @@ class Leader:
             return {ALONE: crew_of(self._environment).present(now_ns())}, {ALONE: Clock()}
         wanted = {one.id for one in (*self._master.clients.ready, *self._master.clients.running,
                                      *self._master.clients.spawning)}  # fmt: skip
+        if not wanted:
+            raise LoadRefused("no worker says a word any more: this machine is too busy, or they are gone")
         self._present = {crew: [] for crew in wanted}
         self._ask(wanted, 1, ROLL_LIMIT_S)
         elsewhere = {crew for crew in wanted if self._present[crew][0][0]["place"] != place()}
@@ -305,6 +310,7 @@ def offset(answers: list[tuple[Present, int]]) -> Clock:
 def conduct(events: Events) -> None:
     """Called once, when the locustfile is loaded."""
     options.offer(events)
+    runners.HEARTBEAT_LIVENESS = SILENT_BEATS
 
     def _init(environment: Environment, **_others: object) -> None:
         runner = environment.runner

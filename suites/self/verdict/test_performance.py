@@ -272,7 +272,7 @@ class TestCurve:
                 null = Load(steady(0.1, 0.2), 1000, 100 * n, 1, f"floor-clients-{n}", begin_ns, "Null", "null")
                 floors += null.records(np.random.default_rng(n))
             more = [*floors, Fact("instrument.ceiling", 9000, "", "calls"), Mark(S, "load.warm", {"how": "steady"})]
-            return [Evidence.of(*self.curve(bends_at, *more))] * 3
+            return [Evidence.of(*self.curve(bends_at, *more))] * 5
 
         quick = judge(CASES["5.2.3"], evidence(20), today=TODAY)
         assert quick.status is Status.PASS, quick
