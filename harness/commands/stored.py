@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 
 from harness.commands.places import MET, NOT_MET, json_option, reports_option, specs_option
+from harness.evidence.release import give_back
 from harness.record.store import RunFolder, RunStore
 from harness.report.report import write_report
 from harness.report.terminal import speaks_unicode, summary_lines
@@ -41,6 +42,7 @@ def judge(run_name: str, specs: Path, reports: Path, as_json: bool) -> None:
         if sentences:
             raise click.UsageError("; ".join(sentences))
     verdicts = {case.id: judge_recorded(folder, case, profile) for case in recorded}
+    give_back()  # before a report wants memory of its own
     standing = _write_report(folder, known, specs)
     if as_json:
         rows = [

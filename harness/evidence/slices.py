@@ -24,7 +24,7 @@ class Slicing:
     """Least rows of a slice, and how much of the ledger before a slice is kept at hand: hardly any delivery comes
     later; the few that do are looked up."""
 
-    rows: int = 150_000
+    rows: int = 120_000
     lookback_ns: int = 60_000_000_000
 
 

@@ -59,7 +59,8 @@ class Labels:
 
     def distinct(self) -> tuple[str, ...]:
         """The names that occur in a row, sorted."""
-        return tuple(self.names[code] for code in np.unique(self.codes))
+        counts = np.bincount(self.codes, minlength=len(self.names))  # counting is quicker than sorting
+        return tuple(self.names[code] for code in np.flatnonzero(counts))
 
     def equal(self, name: str) -> Mask:
         """Mask of the rows that hold exactly this name."""
@@ -92,13 +93,14 @@ class _Columns:
 
     def rows(self, rows: Rows) -> Self:
         """The same table with these rows only."""
+        at = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows  # looked for once, not in each column
         chosen: list[Any] = []
         for column in fields(self):  # type: ignore[arg-type]
             values = getattr(self, column.name)
             if isinstance(values, Labels):
-                chosen.append(values.rows(rows))
+                chosen.append(values.rows(at))
             else:
-                chosen.append(_frozen(values[rows]))
+                chosen.append(_frozen(values[at]))
         return type(self)(*chosen)
 
     def _by(self, time: Ints, *ties: npt.NDArray[Any]) -> Self:

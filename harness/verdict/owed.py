@@ -13,7 +13,7 @@ from harness.evidence.evidence import Evidence
 from harness.evidence.records import VENUE, Mark
 from harness.evidence.tables import Ints, Mask, MessageTable
 from harness.verdict.metric import Of
-from harness.verdict.selecting import fits, in_spans, spans
+from harness.verdict.selecting import Span, fits, in_spans, spans
 
 ENDS = ("stream.down", "stream.cancelled", "stream.quiet")
 SETTLED = "trial.settled"
@@ -38,17 +38,22 @@ class Ledger:
 
     def owed(self, live: Live, of: Of, evidence: Evidence) -> Ints:
         """Serials, sorted, of the updates that this span owes and that the criterion is about."""
-        return np.unique(self.rows.serial[owed_mask(self.rows, live, of, evidence)])
+        return np.unique(self.rows.serial[owed_mask(self.rows, live, of, within(evidence, of))])
 
 
-def owed_mask(ledger: MessageTable, live: Live, of: Of, evidence: Evidence) -> Mask:
-    """Rows of a stream's ledger that a span owes and that the criterion is about."""
+def within(evidence: Evidence, of: Of) -> Sequence[Span] | None:
+    """The spans of time that the criterion is about; None: any time. Raises UnseenError where one never began."""
+    return spans(evidence, of) if any(name in of for name in ("window", "after", "before")) else None
+
+
+def owed_mask(ledger: MessageTable, live: Live, of: Of, chosen: Sequence[Span] | None) -> Mask:
+    """Rows of a stream's ledger that a span owes and that the criterion is about, as `within` has it."""
     sent_ns = ledger.sent_ns
     mask: Mask = (sent_ns > live.begin_ns) & (sent_ns <= live.end_ns) & key_mask(ledger, of)
     if live.keys:
         mask &= ledger.key.one_of(live.keys)
-    if any(name in of for name in ("window", "after", "before")):
-        mask &= in_spans(sent_ns, spans(evidence, of))
+    if chosen is not None:
+        mask &= in_spans(sent_ns, chosen)
     return mask
 
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from harness.evidence.evidence import Evidence
 from harness.evidence.records import VENUE
-from harness.evidence.tables import MessageTable
+from harness.evidence.tables import Mask, MessageTable
 from harness.verdict.metric import Of
-from harness.verdict.owed import key_mask
-from harness.verdict.selecting import Span, clients, fits, in_spans, spans
+from harness.verdict.owed import key_mask, within
+from harness.verdict.selecting import Span, clients, fits, in_spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,14 @@ class Selection:
     def of_criterion(cls, evidence: Evidence, of: Of, *, by_sent: bool = False) -> Selection:
         """What a criterion's arguments select; `client: venue` is the ledger. UnseenError without such a client."""
         names = (VENUE,) if of.get("client") == VENUE else clients(evidence, of)
-        bounded = any(name in of for name in ("window", "after", "before"))
-        return cls(names, of, spans(evidence, of) if bounded else None, by_sent)
+        return cls(names, of, within(evidence, of), by_sent)
 
     def rows(self, rows: MessageTable) -> MessageTable:
         """Those of these rows, in their order."""
+        return rows.rows(self.mask(rows))
+
+    def mask(self, rows: MessageTable) -> Mask:
+        """Which of these rows."""
         mask = rows.client.one_of(self.names)
         if "stream" in self.of:
             wanted = self.of["stream"]
@@ -41,4 +44,4 @@ class Selection:
         if self.within is not None:
             times = np.where(rows.sent_ns > 0, rows.sent_ns, rows.received_ns) if self.by_sent else rows.received_ns
             mask &= in_spans(times, self.within)
-        return rows.rows(mask)
+        return mask

@@ -13,7 +13,7 @@ from harness.evidence.records import UNKNOWN_SERIAL, VENUE
 from harness.evidence.tables import Mask, MessageTable
 from harness.verdict.interval import Interval
 from harness.verdict.metric import Measurement, Of, UnseenError, flag
-from harness.verdict.owed import Live, live_spans, owed_mask
+from harness.verdict.owed import Live, live_spans, owed_mask, within
 from harness.verdict.selecting import clients
 from harness.verdict.selection import Selection
 from harness.verdict.serials import Serials
@@ -49,9 +49,9 @@ class Count:
 
     def take(self, rows: MessageTable) -> None:
         """The next messages."""
-        rows = self._chosen.rows(rows)
-        sent = rows.client.equal(VENUE)
-        self._delivered += int((~sent).sum())
+        chosen, by_venue = self._chosen.mask(rows), rows.client.equal(VENUE)
+        sent = chosen & by_venue
+        self._delivered += int((chosen & ~by_venue).sum())
         for stream in rows.stream.rows(sent).distinct():
             self._updates[stream].add(rows.serial[sent & rows.stream.equal(stream)])
 
@@ -64,7 +64,7 @@ class Missing:
     """Updates that were owed to a selected client and never reached it, over all selected clients."""
 
     def __init__(self, evidence: Evidence, of: Of) -> None:
-        self._evidence, self._of = evidence, of
+        self._of, self._within = of, within(evidence, of)  # the evidence itself keeps its folds: no circle
         self._live: dict[tuple[str, str], list[Live]] = {}
         for client in clients(evidence, of):
             for live in live_spans(evidence, client, of):
@@ -75,15 +75,13 @@ class Missing:
     def take(self, rows: MessageTable) -> None:
         """The next messages."""
         sent = rows.client.equal(VENUE)
-        ledgers = {
-            stream: rows.rows(sent & rows.stream.equal(stream)) for stream in dict.fromkeys(of for _, of in self._live)
-        }
+        times_ns = rows.sent_ns[sent]
+        updates = {stream: sent & rows.stream.equal(stream) for stream in dict.fromkeys(of for _, of in self._live)}
         for (client, stream), lives in self._live.items():
-            ledger = ledgers[stream]
-            for live in lives if len(ledger) else ():
-                if ledger.sent_ns.max() > live.begin_ns and ledger.sent_ns.min() <= live.end_ns:
-                    mask = owed_mask(ledger, live, self._of, self._evidence)
-                    self._owed[client, stream].add(ledger.serial[mask])
+            for live in lives:
+                if len(times_ns) and times_ns.max() > live.begin_ns and times_ns.min() <= live.end_ns:
+                    mask = updates[stream] & owed_mask(rows, live, self._of, self._within)
+                    self._owed[client, stream].add(rows.serial[mask])
             serials = rows.serial[rows.client.equal(client) & rows.stream.equal(stream)]
             self._received[client, stream].add(serials[serials > 0])
 
@@ -139,7 +137,7 @@ class Duplicates:
 
     def take(self, rows: MessageTable) -> None:
         """The next messages."""
-        rows = _resolved(self._chosen.rows(rows))
+        rows = _resolved(rows, self._chosen)
         self._known += len(rows)
         self._number += int(self._repeats.of(rows).sum())
 
@@ -160,7 +158,7 @@ class Reordered:
 
     def take(self, rows: MessageTable) -> None:
         """The next messages."""
-        rows = _resolved(self._chosen.rows(rows))
+        rows = _resolved(rows, self._chosen)
         again = self._repeats.of(rows)
         self._known += len(rows)
         for same in groups(rows.client.codes, rows.stream.codes, rows.subscription, rows.key.codes):
@@ -184,7 +182,7 @@ class Unknown:
 
     def take(self, rows: MessageTable) -> None:
         """The next messages."""
-        serials = self._chosen.rows(rows).serial
+        serials = rows.serial[self._chosen.mask(rows)]
         self._compared |= bool((serials != 0).any())
         self._number += int((serials == UNKNOWN_SERIAL).sum())
 
@@ -249,9 +247,9 @@ def _subscription(rows: MessageTable, row: int | np.intp) -> tuple[str, str, int
     return rows.client[int(row)], rows.stream[int(row)], int(rows.subscription[row])
 
 
-def _resolved(rows: MessageTable) -> MessageTable:
-    """The deliveries of which the ledger tells the update."""
-    return rows.rows(rows.serial > 0)
+def _resolved(rows: MessageTable, chosen: Selection) -> MessageTable:
+    """The chosen deliveries of which the ledger tells the update."""
+    return rows.rows(chosen.mask(rows) & (rows.serial > 0))
 
 
 def _told_apart(known: int) -> None:
