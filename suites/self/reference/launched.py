@@ -139,6 +139,17 @@ class Connector:
             time.sleep(0.05)
         return seen
 
+    def at_rest(self, name: str, for_s: float = 1.0, limit_s: float = 15.0) -> int:
+        """Wait until an introspection number has stayed the same so long; its value."""
+        seen = int(self.look()[name])
+        since_s = began_s = time.monotonic()
+        while (now_s := time.monotonic()) - since_s < for_s:
+            assert now_s - began_s < limit_s, f"{name} never comes to rest"
+            time.sleep(0.05)
+            if (latest := int(self.look()[name])) != seen:
+                seen, since_s = latest, now_s
+        return seen
+
 
 def stub(channel: grpc.Channel) -> Any:
     """The contract's stub (generated code has no types)."""

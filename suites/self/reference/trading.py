@@ -100,7 +100,7 @@ def agrees(venue: Venue, maker: MarketMaker, limit_s: float = 20.0) -> dict[str,
     """Wait until maker and venue know the same open orders, and they are the levels wanted; its status then."""
 
     def same(status: dict[str, Any]) -> bool:
-        if status["orders"]["unknown"] or not status["connection"]["is_current"]:
+        if status["orders"]["unknown"] or not status["connection"]["is_current"] or not status["strategy"]["levels"]:
             return False
         told = Counter(_told(one) for one in status["orders"]["open"])
         wanted = Counter((one["side"], one["price"]) for one in status["strategy"]["levels"])
@@ -108,9 +108,7 @@ def agrees(venue: Venue, maker: MarketMaker, limit_s: float = 20.0) -> dict[str,
             (one["side"], one["price"]) for one in status["orders"]["open"]
         )
 
-    status = maker.until(same, limit_s)
-    assert status["strategy"]["levels"], "no level is wanted"
-    return status
+    return maker.until(same, limit_s)
 
 
 def check_levels(venue: Venue) -> None:

@@ -172,7 +172,7 @@ def test_it_goes_on_while_it_is_looked_at(
     assert all(1 <= count <= 10_110 for count in counts)
     seen = settled(counter, program.pid, lambda seen: seen.waiting >= 10_000)
     assert 10_003 <= seen.count <= 10_110
-    assert program.ask("finish") == 1
+    program.ask("finish")
     assert settled(counter, program.pid, lambda seen: seen.count == 1).count == 1
 
 
