@@ -35,10 +35,11 @@ test: lint
 	$(BIN)/python -m pytest -m "self and not slow" --numprocesses 2 --dist loadfile --benchmark-disable
 	$(BIN)/python -m pytest -m "integration or e2e" -k "not give_up" $(RUN)
 
-# What test leaves out: the slow tests of the harness, the five minutes of 4.2.2, the extensions and the performance cases.
+# What test leaves out: the slow tests of the harness, the five minutes of 4.2.2, the extensions, the performance and the
+# stability cases (the soak as a projection from three minutes).
 nightly: setup
 	$(BIN)/python -m pytest -m "self and slow" --benchmark-disable
-	$(BIN)/python -m pytest -m "e2e or extensions or performance" $(RUN)
+	$(BIN)/python -m pytest -m "e2e or extensions or performance or stability" --soak-duration 3m $(RUN)
 
 lock: setup
 	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check | grep -v ' @ ' > .ci/requirements.lock

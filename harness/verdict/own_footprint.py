@@ -42,7 +42,10 @@ def own_footprint(case: Case, evidence: Evidence) -> Iterable[Raised]:
     if len(cpu) and cpu.mean() > MOST_PERCENT:
         says.append(f"took {cpu.mean():.0f} % of a core, of {MOST_PERCENT:g} % that it may")
     if says:
-        yield Raised(Doubt("large harness", f"the harness itself {'; '.join(says)}", HINT), frozenset())
+        yield Raised(
+            Doubt("large harness", f"the harness itself {'; '.join(says)}", HINT),
+            frozenset(criterion.id for criterion in case.criteria),
+        )
 
 
 def _seen(evidence: Evidence, probe: str) -> tuple[Floats, Floats]:

@@ -190,7 +190,11 @@ def _told(found: Trend, unit: str, scale: float, one: str, many: str) -> str:
 
 def _range(found: Trend, hours: float, unit: str) -> str:
     interval = found.projected(hours * S_PER_H)
-    return "unknown" if interval == EVERYTHING else f"[{_sized(interval.low, unit)}, {_sized(interval.high, unit)}]"
+    if interval == EVERYTHING:
+        return "unknown"
+    if math.isinf(interval.low):
+        return f"at most {_sized(interval.high, unit)}"
+    return f"[{_sized(interval.low, unit)}, {_sized(interval.high, unit)}]"
 
 
 def _sized(value: float, unit: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from harness.evidence.clock import NS_PER_S
 from harness.evidence.evidence import Evidence
 from harness.evidence.records import Mark, Reading
 from harness.spec.loader import load_cases
+from harness.verdict.judge import judge
 from harness.verdict.own_footprint import own_footprint
 
 pytestmark = pytest.mark.self
@@ -49,3 +51,9 @@ def test_what_is_too_much_is_told(evidence: Evidence, says: list[str]) -> None:
     assert len(doubts) == len(says)
     assert all(said in doubt.says for said, doubt in zip(says, doubts, strict=True))
     assert not any(doubt.widens for doubt in doubts), "nothing is held against the target"
+
+
+def test_the_verdict_tells_it_and_holds_it_against_nobody() -> None:
+    modest, large = (judge(SOAK, [run(rss)], today=date(2030, 1, 1)) for rss in (140e6, 220e6))
+    assert {one.name for one in large.doubts} - {one.name for one in modest.doubts} == {"large harness"}
+    assert [one.status for one in large.findings] == [one.status for one in modest.findings]
