@@ -79,8 +79,9 @@ def test_after_kill_minus_9_the_next_start_cleans_up(
     running.communicate(timeout=WAIT_S)
     assert ours_alive(reports), "a killed harness cannot clean up: the services still run"
     again = run_pytest(tmp_path / "again", "--target", str(reference_with(tmp_path)), "-k", "health")
+    assert again.code == 0, again.text
+    # What is removed is said by whoever comes first: maybe another test's harness that started at the same time.
     assert ours_alive(reports) == []
-    assert "removed" in again.text
     (folder,) = reports.glob("*")
     judged = run_nfr(reports, "judge", str(folder), "--reports", str(reports))
     assert "3.1.4" in judged.text, "the evidence up to the kill can be judged"
