@@ -17,9 +17,9 @@ pytestmark = pytest.mark.self
 
 def test_a_feed_keeps_its_total_rate_and_stops() -> None:
     async def body() -> None:
+        await inside_a_minute(15.0)
         async with venue() as running, listener(running, "/btcusdt@bookTicker") as heard:
             control = running.control
-            await inside_a_minute(15.0)
             first = await control.serial()
             await control.start_feed(["BTCUSDT", "ETHUSDT"], per_s=400)
             await asyncio.sleep(1.0)

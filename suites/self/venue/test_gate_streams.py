@@ -21,6 +21,7 @@ def told(seen: list[Any], count: int) -> bool:
 
 def test_public_watches_see_every_move() -> None:
     async def body() -> None:
+        await inside_a_minute(20.0)
         async with gate_venue() as running, gate_client(running, newUpdates=True) as client:
             await client.load_markets()
             async with watching(
@@ -30,7 +31,6 @@ def test_public_watches_see_every_move() -> None:
                 lambda: client.watch_bids_asks([BTC]),
             ) as (tickers, candles, trades, quotes):
                 await subscribed(running, 4)
-                await inside_a_minute(10.0)
                 serial = await running.control.serial()
                 for number in range(1, 21):  # one by one: ccxt keeps only the latest state between two awaits
                     await running.control.move_price("BTCUSDT")

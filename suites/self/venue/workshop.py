@@ -136,7 +136,10 @@ async def ask_signed(running: Running, method: str, path: str, **params: Any) ->
 
 
 async def inside_a_minute(needed_s: float) -> None:
-    """Wait for the next full minute if this one is over too soon: a closing candle is an update of its own."""
+    """Wait for the next full minute if this one is over too soon: a closing candle is an update of its own.
+
+    To be asked before the venue starts: the first move after a minute's turn closes the candle of the minute before.
+    """
     left_s = 60 - time.time() % 60
     if left_s < needed_s:
         await asyncio.sleep(left_s + 0.2)

@@ -91,8 +91,11 @@ func main() {
 		case "run":
 			start(count, running)
 		case "churn":
+			stop := stop // finish puts another in its place
+			ended.Add(count)
 			for i := 0; i < count; i++ {
 				go func() {
+					defer ended.Done()
 					for {
 						select {
 						case <-stop:
@@ -109,6 +112,7 @@ func main() {
 				}()
 			}
 		case "grow": // one by one, for ever, so that the list keeps moving
+			release := release
 			go func() {
 				for i := 0; i < count; i++ {
 					go func() { <-release }()
