@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from harness.client.remote import RemoteExchange
 from harness.evidence.clock import NS_PER_S, monotonic_s, now_ns
 from harness.evidence.records import Mark
+from harness.evidence.release import give_back
 from harness.soak.checkpoint import Checkpoint
 from harness.soak.footprint import Footprint
 from harness.soak.health import Uptime
@@ -19,7 +20,6 @@ from harness.soak.outlook import Outlook, Standing, uptime_fact
 from harness.soak.plan import SoakPlan
 from harness.soak.schedule import Happening, happenings
 from harness.soak.telling import line
-from harness.soak.thrift import give_back
 from harness.soak.watch import STEADY, Watch, seconds_between
 from harness.trial.connector import subscribe
 from harness.trial.followed import Followable

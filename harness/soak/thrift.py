@@ -7,10 +7,6 @@ import sys
 
 import pyarrow as pa
 
-from harness.evidence.release import give_back
-
-__all__ = ["be_thrifty", "give_back"]
-
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _SETTINGS = ((_ARENA_MAX, 1), (_TRIM_THRESHOLD, 128 * 1024), (_MMAP_THRESHOLD, 128 * 1024))
 

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
-import os
 import shutil
-import signal
 import socket
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,10 +13,10 @@ from pathlib import Path
 from harness.evidence.clock import now_ns
 from harness.evidence.records import Fact, Mark
 from harness.trial.load.arrivals import problem
+from harness.trial.load.generator import LOG, LoadError, gone, last_words, started
 from harness.trial.load.line import END, LINE_VARIABLE, Item, next_item
 from harness.trial.load.notebook import records
 from harness.trial.load.plan import LoadPlan
-from harness.trial.load.run import LOCUSTFILE, ROOT, LoadError, last_words
 from harness.trial.load.status import Status
 from harness.trial.load.template import requests
 from harness.trial.trial import CutShort, Trial
@@ -65,45 +61,22 @@ class _Flowing:
         self._state = "starting"
 
     async def __aenter__(self) -> _Flowing:
-        if not LOCUSTFILE.exists():
-            raise LoadError(f"{LOCUSTFILE} is missing: run from a checkout of the harness")
         mine, its = socket.socketpair()
         with its:
             try:
                 self._reader, self._writer = await asyncio.open_connection(sock=mine)
-                await self._start(its.fileno())
+                env = {**self._env, LINE_VARIABLE: str(its.fileno())}
+                self._process = await started(self._plan, self._folder, env=env, descriptors=(its.fileno(),))
             except BaseException:
                 mine.close()
                 raise
         return self
 
-    async def _start(self, descriptor: int) -> None:
-        users = str(self._plan.users)
-        ours = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
-        path = os.pathsep.join(part for part in (str(ROOT), ours.get("PYTHONPATH", "")) if part)
-        told = {
-            "PYTHONPATH": path, "NFR_LOAD_PLAN": self._plan.to_json(), "NFR_LOAD_FOLDER": str(self._folder),
-            LINE_VARIABLE: str(descriptor),
-        }  # fmt: skip
-        with (self._folder / "locust.log").open("wb") as out:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary",
-                "--exit-code-on-error", "0", "-u", users, "-r", users, "--host", self._plan.address,
-                stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out, env={**ours, **self._env, **told},
-                cwd=self._folder, start_new_session=True, pass_fds=(descriptor,),
-            )  # fmt: skip
-
     async def __aexit__(self, *error: object) -> None:
-        process = self._process
         self._writer.close()
-        if process is None:
+        if self._process is None:
             return
-        if error[0] is None:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), EXIT_LIMIT_S)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await asyncio.shield(process.wait())
+        await gone(self._process, patience_s=EXIT_LIMIT_S if error[0] is None else 0.0)
         if error[0] is None:
             shutil.rmtree(self._folder, ignore_errors=True)  # what it held is evidence now
 
@@ -148,7 +121,7 @@ class _Flowing:
                     await asyncio.sleep(0)  # others of this process want to be heard too
 
     def _said(self) -> str:
-        return last_words(self._folder / "locust.log", self._plan)
+        return last_words(self._folder / LOG, self._plan)
 
 
 def _folder(trial: Trial, plan: LoadPlan) -> Path:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
-import signal
 import socket
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +16,7 @@ from harness.evidence.evidence import Evidence
 from harness.evidence.records import Fact, Mark, Outcome
 from harness.evidence.tables import Floats
 from harness.trial.load.arrivals import problem
+from harness.trial.load.generator import LOG, LoadError, gone, last_words, started
 from harness.trial.load.host import HostWatch, host_facts
 from harness.trial.load.plan import NULL, LoadPlan, Shape
 from harness.trial.load.status import EVIDENCE, Status
@@ -27,8 +24,6 @@ from harness.trial.load.template import requests
 from harness.trial.load.warmth import warmth
 from harness.trial.trial import CutShort, Trial
 
-ROOT = Path(__file__).resolve().parents[3]
-LOCUSTFILE = ROOT / "suites" / "performance" / "locustfile.py"
 READY_LIMIT_S = 60.0
 SPARE_S = 60.0
 """Beyond the load's own time and one call's deadline: for draining, decoding and writing."""
@@ -36,13 +31,8 @@ EXIT_LIMIT_S = 2.0
 POLL_S = 0.05
 PROGRESS_S = 5.0
 _CHUNK = 2000
-_LAST_LINES = 6
 
 log = logging.getLogger("harness.load")
-
-
-class LoadError(Exception):
-    """The generator failed, not the target: one sentence, with the generator's last words."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,44 +113,22 @@ class _Generator:
     def __init__(self, plan: LoadPlan, folder: Path, env: Mapping[str, str]) -> None:
         self._plan = plan
         self._folder = folder
-        self._log = folder / "locust.log"
-        ours = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
-        path = os.pathsep.join(part for part in (str(ROOT), ours.get("PYTHONPATH", "")) if part)
-        self._env = {
-            **ours, **env, "PYTHONPATH": path, "NFR_LOAD_PLAN": plan.to_json(), "NFR_LOAD_FOLDER": str(folder),
-        }  # fmt: skip
+        self._env = env
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> _Generator:
-        if not LOCUSTFILE.exists():
-            raise LoadError(f"{LOCUSTFILE} is missing: run from a checkout of the harness")
-        users = str(self._plan.users)
-        command = [
-            sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary",
-            "--exit-code-on-error", "0", "-u", users, "-r", users, "--host", self._plan.address,
-        ]  # fmt: skip
+        options: list[str] = []
         if self._plan.processes > 1:
             port = str(_free_port())
-            command += ["--processes", str(self._plan.processes), "--master-bind-host", "127.0.0.1"]
-            command += ["--master-bind-port", port, "--master-host", "127.0.0.1", "--master-port", port]
-        with self._log.open("wb") as out:
-            self._process = await asyncio.create_subprocess_exec(
-                *command, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out, env=self._env, cwd=self._folder,
-                start_new_session=True,
-            )  # fmt: skip
+            options += ["--processes", str(self._plan.processes), "--master-bind-host", "127.0.0.1"]
+            options += ["--master-bind-port", port, "--master-host", "127.0.0.1", "--master-port", port]
+        self._process = await started(self._plan, self._folder, *options, env=self._env)
         return self
 
     async def __aexit__(self, *error: object) -> None:
         """Everything of the group is gone afterwards."""
-        process = self._process
-        if process is None:
-            return
-        if error[0] is None:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), EXIT_LIMIT_S)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await asyncio.shield(process.wait())
+        if self._process is not None:
+            await gone(self._process, patience_s=EXIT_LIMIT_S if error[0] is None else 0.0)
 
     async def written(self, limit_s: float) -> Status:
         """Wait until the evidence is there. LoadError, CutShort."""
@@ -187,18 +155,7 @@ class _Generator:
             await asyncio.sleep(POLL_S)
 
     def _said(self) -> str:
-        return last_words(self._log, self._plan)
-
-
-def last_words(log_file: Path, plan: LoadPlan) -> str:
-    """The end of a generator's log in one line, without the values of the plan's metadata."""
-    with contextlib.suppress(OSError):
-        lines = log_file.read_text(errors="replace").splitlines()
-        said = " | ".join(line.strip() for line in lines[-_LAST_LINES:] if line.strip())
-        for _name, value in plan.metadata:
-            said = said.replace(value, "***") if len(value) > 3 else said
-        return said or "it said nothing"
-    return "it said nothing"
+        return last_words(self._folder / LOG, self._plan)
 
 
 def progress(plan: LoadPlan, status: Status, t_ns: int) -> str:

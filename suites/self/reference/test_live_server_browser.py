@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from suites.self.report.test_report_browser import ARGUMENTS, BROWSER, CONTRAST
+from suites.self.chromium import BROWSER, CONTRAST
 
 from .launched import Connector
 from .simulated import Venue, over
@@ -29,15 +29,6 @@ PAINTED = """
   return new Set(new Uint32Array(image.data.buffer)).size;
 }
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=BROWSER, args=ARGUMENTS)
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -16,9 +15,10 @@ from harness.report.report import write_report
 from harness.spec.loader import load_acceptance
 from harness.verdict.acceptance import assess
 from harness.verdict.judge import judge
+from suites.self.chromium import BROWSER, CONTRAST
 from suites.self.evidence.long_run import Soak, write
 from suites.self.report import loaded, made
-from suites.self.report.test_report_browser import ARGUMENTS, BROWSER, CONTRAST, Visit, drawn_in, until
+from suites.self.report.test_report_browser import Visit, drawn_in, until
 
 pytestmark = [
     pytest.mark.self,
@@ -53,15 +53,6 @@ DARKEST = """
 }
 """
 """How many colours there are between two times of a plot, near its upper edge: one where nothing is drawn."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=BROWSER, args=ARGUMENTS)
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from suites.self.report.test_report_browser import ARGUMENTS, BROWSER, CONTRAST
+from suites.self.chromium import ARGUMENTS, BROWSER, CONTRAST
 from suites.self.venue.workshop import Running, ask, ask_signed, listener, run, until, venue
 
 pytestmark = [
