@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from array import array
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Protocol, Self
@@ -17,8 +17,8 @@ PERIOD_S = 0.2
 LAG_PERIOD_S = 0.02
 NOTABLE_LAG_S = 0.005
 CLOCK_STEP_S = 0.05
-KEPT_READINGS = 4_000
-"""Of each probe, for waiting on: half of them are forgotten when there are more."""
+KEPT_READINGS = 100
+"""Of each probe, for waiting on: many more than anybody waits for, and soon that many, so that memory stays flat."""
 
 
 class Inspectable(Protocol):
@@ -37,13 +37,15 @@ Source = Callable[[], Awaitable[Iterable[Reading]]]
 
 
 class Sampler:
-    """Runs while entered; `latest` maps each probe to its newest values, oldest first, for waiting on."""
+    """Runs while entered; `latest` maps each probe to its newest values, oldest first, for waiting on; `taken` counts
+    all that were ever read."""
 
     def __init__(self, record: Callable[[Record], None]) -> None:
         self._record = record
         self._sources: list[Source] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self.latest: dict[str, array[float]] = {}
+        self.latest: dict[str, deque[float]] = {}
+        self.taken: Counter[str] = Counter()
         self.period_s = PERIOD_S
         """Between two rounds; a long run looks less often."""
 
@@ -78,10 +80,8 @@ class Sampler:
                 readings = await source()
             for reading in readings:
                 self._record(reading)
-                kept = self.latest.setdefault(reading.probe, array("d"))
-                kept.append(reading.value)
-                if len(kept) > KEPT_READINGS:
-                    del kept[: KEPT_READINGS // 2]
+                self.latest.setdefault(reading.probe, deque(maxlen=KEPT_READINGS)).append(reading.value)
+                self.taken[reading.probe] += 1
 
     async def _sample(self) -> None:
         due_s = monotonic_s()

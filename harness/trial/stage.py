@@ -184,11 +184,13 @@ class Stage:
         """Wait until no probe has changed for REST_S, or `limit_s` is over: then the evidence tells."""
         end_s = monotonic_s() + limit_s
         rounds = round(REST_S / PERIOD_S)
-        taken = {probe: len(self.sampler.latest.get(probe, ())) for probe in probes}
+        taken = {probe: self.sampler.taken[probe] for probe in probes if self.sampler.taken[probe]}
         while monotonic_s() < end_s:
             await self.trial.observe(PERIOD_S / 2)
-            newest = [self.sampler.latest[probe][taken[probe] :][-rounds:] for probe in probes if taken[probe]]
-            if newest and all(len(values) == rounds and len(set(values)) == 1 for values in newest):
+            if any(self.sampler.taken[probe] - before < rounds for probe, before in taken.items()):
+                continue
+            newest = [list(self.sampler.latest[probe])[-rounds:] for probe in taken]
+            if newest and all(len(set(values)) == 1 for values in newest):
                 return
 
     async def back_at(self, baseline: str, limit_s: float) -> None:

@@ -67,7 +67,7 @@ def test_a_page_is_remembered_by_its_last_words(monkeypatch: pytest.MonkeyPatch)
     assert list(known) == list(range(90, 100))
 
 
-def test_a_probe_is_remembered_for_hours_not_days(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_probe_is_remembered_by_its_last_readings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probes, "KEPT_READINGS", 100)
     sampler = probes.Sampler(lambda record: None)
     values = iter(range(10_000))
