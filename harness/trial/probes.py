@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
@@ -43,6 +42,7 @@ class Sampler:
     def __init__(self, record: Callable[[Record], None]) -> None:
         self._record = record
         self._sources: list[Source] = []
+        self._broken: list[Source] = []
         self._tasks: list[asyncio.Task[None]] = []
         self.latest: dict[str, deque[float]] = {}
         self.taken: Counter[str] = Counter()
@@ -62,10 +62,12 @@ class Sampler:
         await self.stop()
 
     async def stop(self) -> None:
-        """No reading after this."""
+        """No reading after this. Sampling that broke off is the harness's own failure, and the evidence says so."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for ended in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(ended, Exception):
+                self._record(Mark(now_ns(), "trial.error", {"reason": f"sampling broke off: {_told(ended)}"}))
         self._tasks.clear()
 
     def add(self, source: Source) -> None:
@@ -75,13 +77,22 @@ class Sampler:
     async def sample(self) -> None:
         """One round now: a source that cannot answer (its process is gone) leaves a gap, which is evidence."""
         for source in list(self._sources):
-            readings: Iterable[Reading] = ()
-            with contextlib.suppress(OSError, TimeoutError, ProcessLookupError, ControlError):
-                readings = await source()
-            for reading in readings:
+            for reading in await self._read(source):
                 self._record(reading)
                 self.latest.setdefault(reading.probe, deque(maxlen=KEPT_READINGS)).append(reading.value)
                 self.taken[reading.probe] += 1
+
+    async def _read(self, source: Source) -> Iterable[Reading]:
+        """Nothing from one that cannot answer. One that breaks in any other way is marked once; the others go on."""
+        try:
+            return await source()
+        except (OSError, TimeoutError, ControlError):
+            return ()
+        except Exception as error:  # noqa: BLE001 - one bad source would silence all probes for the rest of a day
+            if source not in self._broken:
+                self._broken.append(source)
+                self._record(Mark(now_ns(), "probe.broken", {"why": _told(error)}))
+            return ()
 
     async def _sample(self) -> None:
         due_s = monotonic_s()
@@ -116,6 +127,10 @@ class Sampler:
                 self._record(Mark(now_ns(), "clock.step", {"by_s": f"{stepped_s:.3f}"}))
                 offset_s += stepped_s
             worst_s, reported_s = 0.0, monotonic_s()
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
 async def venue_readings(venue: VenueControl) -> tuple[Reading, ...]:
