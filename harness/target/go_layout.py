@@ -17,10 +17,10 @@ from elftools.dwarf.compileunit import CompileUnit
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import NoteSection, SymbolTableSection
 
-FORMAT = 1
-"""Of the cached file: raise it when Layout changes."""
+FORMAT = 2
+"""Of the cached file: raise it when Layout changes, or what is counted as the runtime's own."""
 ALLGS = "runtime.allgs"
-NOT_SYSTEM = ("runtime.main", "runtime.handleAsyncEvent")
+NOT_SYSTEM = ("runtime.main", "runtime.corostart", "runtime.handleAsyncEvent")
 """Goroutines that begin in the runtime and yet are the program's, as the runtime itself has it."""
 FIELDS = ("atomicstatus", "goid", "startpc")
 STATUSES: Mapping[str, int] = {

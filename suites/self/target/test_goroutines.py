@@ -161,6 +161,20 @@ def test_the_runtimes_own_goroutines_are_told_apart(
     assert seen.system >= 4, "the collector's, the scavenger's and the finalizer's"
 
 
+@pytest.mark.parametrize("toolchain", ["local", OLDER])
+def test_sequences_that_nobody_finishes_are_the_programs_own(
+    toolchain: str, build: Build, start: Callable[[Path], Program], counter: GoroutineCounter
+) -> None:
+    """Their goroutines begin in a function of the runtime, and a leak of them is the program's all the same."""
+    program = start(build(toolchain=toolchain))
+    before = counter.count(program.pid)
+    assert program.ask("pull 40") == before.count + 40
+    seen = settled(counter, program.pid, lambda seen: seen.count == before.count + 40)
+    assert (seen.count, seen.system) == (before.count + 40, before.system)
+    assert program.ask("finish") == before.count
+    assert settled(counter, program.pid, lambda seen: seen.count == before.count).count == before.count
+
+
 def test_it_goes_on_while_it_is_looked_at(
     build: Build, start: Callable[[Path], Program], counter: GoroutineCounter
 ) -> None:

@@ -1,10 +1,11 @@
-// A program with known numbers of goroutines: parked, in a system call, running, finished.
+// A program with known numbers of goroutines: parked, in a system call, running, half-way through a sequence, finished.
 // Commands on standard input, one a line, each answered with what runtime.NumGoroutine says.
 package main
 
 import (
 	"bufio"
 	"fmt"
+	"iter"
 	"os"
 	"runtime"
 	"sync"
@@ -18,6 +19,7 @@ var (
 	release = make(chan struct{})
 	ended   sync.WaitGroup
 	blocked []int
+	pulled  []func()
 )
 
 func parked(begun *sync.WaitGroup) {
@@ -46,6 +48,16 @@ func running(begun *sync.WaitGroup) {
 	}
 }
 
+// Begins a sequence and leaves it half-way: its goroutine waits to be asked again, and begins in the runtime.
+func pull() {
+	next, end := iter.Pull(func(yield func(int) bool) {
+		for i := 0; yield(i); i++ {
+		}
+	})
+	next()
+	pulled = append(pulled, end)
+}
+
 func start(count int, one func(*sync.WaitGroup)) {
 	var begun sync.WaitGroup
 	begun.Add(count)
@@ -62,8 +74,11 @@ func finish() {
 	for _, writing := range blocked {
 		syscall.Write(writing, []byte{0})
 	}
+	for _, end := range pulled {
+		end()
+	}
 	ended.Wait()
-	stop, release, blocked = make(chan struct{}), make(chan struct{}), nil
+	stop, release, blocked, pulled = make(chan struct{}), make(chan struct{}), nil, nil
 	time.Sleep(20 * time.Millisecond) // Done comes before the goroutine is gone
 }
 
@@ -90,6 +105,10 @@ func main() {
 			}
 		case "run":
 			start(count, running)
+		case "pull":
+			for i := 0; i < count; i++ {
+				pull()
+			}
 		case "churn":
 			stop := stop // finish puts another in its place
 			ended.Add(count)
