@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -103,10 +105,13 @@ class Recorder:
             if len(waiting) >= MOST_WAITING:
                 self.flush()
 
-    def flush(self) -> None:
-        """Write everything that was appended so far. Raises RecorderError when it cannot."""
+    def flush(self, *, durable: bool = False) -> None:
+        """Write everything that was appended so far. `durable`: also past a power failure, which takes the disk its
+        time; appending goes on meanwhile. Raises RecorderError when it cannot."""
         with self._writing:
             self._write_waiting()
+            if durable and self.failure is None:
+                self._guarded(self._sync_parts)
         if self.failure is not None:
             raise self.failure
 
@@ -145,6 +150,7 @@ class Recorder:
                 if file.name in self._meta.rows:
                     continue
                 sealed = seal(file, kind)
+                _sync(file)
                 self._meta = replace(
                     self._meta,
                     rows={**self._meta.rows, file.name: sealed.rows},
@@ -207,26 +213,42 @@ class Recorder:
             if part.descriptor < 0 or part.encoder is None:
                 continue
             if self.failure is None:
-                try:
-                    self._write(part, part.encoder.end())
-                except OSError as error:
-                    self.failure = self._explained(error)
-            os.close(part.descriptor)
-            part.descriptor = -1
+                self._guarded(partial(self._write, part, part.encoder.end()))
+        self._guarded(self._sync_parts)  # before what says that everything is there
+        for part in self._parts.values():
+            if part.descriptor >= 0:
+                os.close(part.descriptor)
+                part.descriptor = -1
         if self.failure is None:
             used = [part for part in self._parts.values() if part.encoder is not None]
             rows = {**self._meta.rows, **{part.path.name: part.written for part in used}}
             checksums = {**self._meta.checksums, **{part.path.name: part.checksum for part in used}}
             self._meta = replace(self._meta, closed=True, rows=rows, checksums=checksums)
-            try:
-                self._write_meta()
-            except OSError as error:
-                self.failure = self._explained(error)
+            self._guarded(self._write_meta)
+
+    def _guarded(self, act: Callable[[], None]) -> None:
+        """Do something to the disk; the first failure is kept, not raised."""
+        try:
+            act()
+        except OSError as error:
+            self.failure = self.failure or self._explained(error)
+
+    def _sync_parts(self) -> None:
+        """What was written is on the disk, and so are the files' names."""
+        for part in self._parts.values():
+            if part.descriptor >= 0:
+                os.fsync(part.descriptor)
+        _sync(self.path)
 
     def _write_meta(self) -> None:
+        """Whole or not at all, past a power failure too."""
         fresh = self.path / f"{META}.new"
-        fresh.write_text(self._meta.text(), encoding="utf-8")
+        with fresh.open("w", encoding="utf-8") as file:
+            file.write(self._meta.text())
+            file.flush()
+            os.fsync(file.fileno())
         fresh.replace(self.path / META)
+        _sync(self.path)
 
     def _explained(self, error: OSError) -> RecorderError:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -236,6 +258,15 @@ class Recorder:
             return RecorderError(f"{gone} vanished while recording: leave the folder alone during a run")
         told = error.strerror or str(error)
         return RecorderError(f"cannot write to {self.path} ({told}): check the folder's rights and its disk")
+
+
+def _sync(path: Path) -> None:
+    """A file's content, or a folder's names, survive a power failure from here on."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _file_name(kind: Kind, number: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -14,9 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from harness.evidence.columns import META
 from harness.evidence.evidence import Evidence
 from harness.evidence.recorder import BATCH_RECORDS, Recorder, RecorderError
 from harness.evidence.records import Fact, Mark, Record
+
+from . import made
 
 pytestmark = pytest.mark.self
 
@@ -182,6 +186,63 @@ def test_nothing_can_be_recorded_after_close(tmp_path: Path) -> None:
     recorder.close()
     with pytest.raises(RecorderError, match="is closed"):
         recorder.append(Fact("late", 1.0, ""))
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """Name, and size at that time, of everything that is brought to the disk."""
+    seen: list[tuple[str, int]] = []
+
+    def fsync(descriptor: int, real: Callable[[int], None] = os.fsync) -> None:
+        seen.append((Path(os.readlink(f"/proc/self/fd/{descriptor}")).name, os.fstat(descriptor).st_size))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return seen
+
+
+def test_a_durable_flush_brings_everything_so_far_to_the_disk_and_another_does_not(
+    tmp_path: Path, synced: list[tuple[str, int]]
+) -> None:
+    with Recorder(tmp_path, flush_s=3600.0) as recorder:
+        synced.clear()
+        for record in made.some_of_each(20):
+            recorder.append(record)
+        recorder.flush()
+        assert synced == []
+        recorder.append(Mark(1, "checkpoint"))
+        recorder.flush(durable=True)
+        sizes = {path.name: path.stat().st_size for path in tmp_path.glob("*.arrows")}
+        assert len(sizes) == 5
+        assert dict(synced[:-1]) == sizes
+        assert synced[-1][0] == tmp_path.name, "a file whose name is lost is lost"
+
+
+def test_what_says_that_a_recording_is_whole_reaches_the_disk_after_the_recording(
+    tmp_path: Path, synced: list[tuple[str, int]]
+) -> None:
+    recorder = Recorder(tmp_path, flush_s=3600.0)
+    recorder.append(Mark(1, "trial.began"))
+    synced.clear()
+    recorder.close()
+    told = [name for name, _ in synced]
+    assert told == ["marks.arrows", tmp_path.name, f"{META}.new", tmp_path.name]
+    assert synced[0][1] == (tmp_path / "marks.arrows").stat().st_size
+
+
+def test_a_disk_that_fails_to_keep_what_was_written_ends_the_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    recorder = Recorder(tmp_path)
+    recorder.append(Mark(1, "trial.began"))
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(RecorderError, match="Input/output error"):
+        recorder.flush(durable=True)
+    with pytest.raises(RecorderError, match="Input/output error"):
+        recorder.close()
 
 
 def test_no_thread_is_left_after_close(tmp_path: Path) -> None:
