@@ -149,20 +149,40 @@ class Subject:
     port: int
 
 
-def kernel_values(subject: Subject) -> Values:
-    """Threads, descriptors, sockets, RSS, CPU seconds. Raises OSError when it is gone or not ours to look at."""
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """What the kernel tells of a process now, and why it tells no more: probe -> reason."""
+
+    values: Values
+    refused: Mapping[str, str]
+
+
+def look_at(subject: Subject) -> Kernel:
+    """Threads, descriptors, sockets, RSS, CPU seconds, each for itself: much of it is told to everybody, and what is
+    open in a process only to its owner. Raises OSError when the process is gone."""
     folder = PROC / str(subject.pid)
     status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines() if ":" in line)
     if "VmRSS" not in status:
         raise ProcessLookupError(f"process {subject.pid} is ending")
-    return {
+    values: Values = {
         "threads": (float(status["Threads"]), "threads"),
-        "descriptors": (float(len(os.listdir(folder / "fd"))), "descriptors"),
-        "sockets": (float(established(subject.port, subject.pid)), "sockets"),
         "rss": (float(status["VmRSS"].split()[0]) * 1024, "bytes"),
-        "cpu": (_cpu_s(folder), "s"),
         **_cpu_wait(folder),
     }
+    looks: Mapping[str, Callable[[], float]] = {
+        "descriptors": lambda: len(os.listdir(folder / "fd")),
+        "sockets": lambda: established(subject.port, subject.pid),
+        "cpu": lambda: _cpu_s(folder),
+    }
+    refused: dict[str, str] = {}
+    for probe, look in looks.items():
+        try:
+            values[probe] = (float(look()), UNITS[probe])
+        except OSError as error:
+            if not folder.exists():
+                raise
+            refused[probe] = f"/proc/{subject.pid} does not tell it ({_name(error)})"
+    return Kernel(values, refused)
 
 
 def _cpu_s(folder: Path) -> float:
@@ -192,6 +212,7 @@ class Introspection:
         self._pages = pages
         self._subject = subject
         self._troubles: dict[str, str] = {}
+        self._refused: Mapping[str, str] = {}
         self._seen: set[str] = set()
         self._goroutines = GoroutineCounter()
         self._uncounted = ""
@@ -210,7 +231,9 @@ class Introspection:
         subject = self._subject()
         if subject is not None:
             try:
-                values |= kernel_values(subject)
+                kernel = look_at(subject)
+                values |= kernel.values
+                self._refused = kernel.refused
                 self._troubles.pop("kernel", None)
             except OSError as error:
                 self._troubles["kernel"] = f"/proc/{subject.pid} cannot be read ({_name(error)})"
@@ -244,7 +267,9 @@ class Introspection:
 
     def _whole_reason(self, probe: str) -> str:
         counted = self._uncounted if probe == "runtime_units" else ""
-        return "; ".join(reason for reason in (self._reason(probe), counted) if reason)
+        refused = self._refused.get(probe, "")
+        reasons = (*self._troubles.values(), refused) if refused else (self._reason(probe), counted)
+        return "; ".join(reason for reason in reasons if reason)
 
     def _reason(self, probe: str) -> str:
         if self._troubles:

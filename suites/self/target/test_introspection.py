@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -123,3 +127,63 @@ def test_no_page_and_no_process() -> None:
     reasons = {fact.subject: fact.detail for fact in looked.unmeasurable()}
     assert "no page" in reasons["connector.runtime_units"]
     assert "did not start this process" in reasons["connector.rss"]
+
+
+def test_what_may_not_be_looked_at_costs_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a service in a container of root: its descriptors are for its owner, its memory for everybody."""
+
+    def refuse(path: Path) -> list[str]:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    looked = Introspection("connector", (), lambda: Subject(os.getpid(), 1))
+    readings = {reading.probe.partition(".")[2]: reading for reading in looked.read()}
+    assert {"threads", "rss", "cpu", "sockets"} <= readings.keys()
+    assert "descriptors" not in readings
+    assert (readings["rss"].unit, readings["cpu"].unit, readings["sockets"].unit) == ("bytes", "s", "sockets")
+    reasons = {fact.subject: fact.detail for fact in looked.unmeasurable()}
+    assert reasons.keys() == {"connector.descriptors", "connector.runtime_units", "connector.subscriptions"}
+    assert "Permission denied" in reasons["connector.descriptors"]
+    assert all("Permission denied" not in reasons[f"connector.{one}"] for one in ("runtime_units", "subscriptions"))
+
+
+def test_a_page_tells_what_the_kernel_keeps_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> list[str]:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    with page("prometheus", "/metrics", PROMETHEUS) as (one, _):
+        looked = Introspection("connector", (one,), lambda: Subject(os.getpid(), 1))
+        readings = {reading.probe: reading.value for reading in looked.read()}
+        assert readings["connector.descriptors"] == 23
+        assert readings["connector.rss"] != 31498240, "the kernel's word, where it can be had"
+
+
+def test_a_process_of_somebody_else_is_measured_by_what_everybody_may_know() -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root can become somebody else")
+    asked, reading, writing = os.getpid(), *os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            seen = Introspection("connector", (), lambda: Subject(asked, 1)).read()
+            os.write(writing, " ".join(one.probe for one in seen).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        probes = set(answer.read().split())
+    assert {"connector.rss", "connector.threads", "connector.cpu"} <= probes
+    assert "connector.descriptors" not in probes
+
+
+def test_a_process_that_is_gone_tells_nothing() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait(timeout=30)
+    looked = Introspection("connector", (), lambda: Subject(process.pid, 1))
+    assert looked.read() == ()
+    assert all("cannot be read" in fact.detail for fact in looked.unmeasurable())
