@@ -10,13 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.client.content import read
 from harness.client.measuring import MeasuringClient
 from harness.evidence.clock import NS_PER_MS, NS_PER_S, monotonic_s, now_ns
+from harness.trial.load.notebook import stamp_ns
 from harness.trial.load.plan import LoadPlan
 from harness.trial.load.template import STREAM_OF, requests, rpc
 from harness.trial.trial import Trial
-from harness.wire.opensqt.market_maker.v1 import events_pb2
 
 BLOCK = 40
 """Calls, or messages, in a block."""
@@ -99,7 +98,5 @@ def _received_ms(client: MeasuringClient, plan: LoadPlan, until_s: float) -> Gen
             if batch is None:
                 continue
             for payload in batch.payloads:
-                update = read(stream_name, payload).update
-                stamp_ns = update.timestamp.ToNanoseconds() if isinstance(update, events_pb2.PriceChange) else 0
-                yield (batch.received_ns - (stamp_ns or before_ns)) / NS_PER_MS
+                yield (batch.received_ns - (stamp_ns(stream_name, payload) or before_ns)) / NS_PER_MS
             before_ns = batch.received_ns

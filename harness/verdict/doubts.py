@@ -25,9 +25,11 @@ from harness.verdict.verdict import Doubt
 
 LAG_SHARE = 0.5
 """An instrument later than this share of a limit in milliseconds is worth a doubt."""
-CPU_WAIT = "connector.cpu_wait"
+CPU, CPU_WAIT = "connector.cpu", "connector.cpu_wait"
 STARVED_SHARE = 0.4
 """A service that had to wait for a CPU for more than this share of a window says nothing about its own speed there."""
+ITS_OWN_CORES = 1.2
+"""A service that used more than this itself, on average, mostly waited behind its own threads."""
 GAP_S = 2.0
 GAP_PERIODS = 10.0
 WITH_GAPS = ("readings.growth_", "readings.off_baseline")
@@ -67,11 +69,16 @@ def clock_steps(case: Case, evidence: Evidence) -> Iterable[Raised]:
 def instrument_lag(case: Case, evidence: Evidence) -> Iterable[Raised]:
     """The harness itself was late; delivery times are widened by it, so that it is never blamed on the target."""
     rows = evidence.readings.rows(evidence.readings.probe.equal(delivery.LAG))
-    tight_ms = {one.id: _resolved_ms(one) for one in case.criteria if one.metric.startswith("messages.delivery_")}
     if not len(rows):
         return
     worst_ms = float(rows.value.max()) * 1000
-    concerned = frozenset(name for name, limit_ms in tight_ms.items() if worst_ms > LAG_SHARE * limit_ms)
+    concerned = frozenset(
+        one.id
+        for one in case.criteria
+        if one.metric.startswith("messages.delivery_")
+        and worst_ms > LAG_SHARE * _resolved_ms(one)
+        and not _all_by_kernel(one, evidence)
+    )
     if concerned:
         says = f"the harness was up to {worst_ms:.0f} ms late itself"
         hint = "leave the machine to the run alone, or give it more cores"
@@ -146,27 +153,29 @@ def sunken_baselines(case: Case, evidence: Evidence) -> Iterable[Raised]:
 def starved_target(case: Case, evidence: Evidence) -> Iterable[Raised]:
     """The service was ready to run and had no CPU: a late delivery is then the host's doing as likely as its own."""
     rows = evidence.readings.rows(evidence.readings.probe.equal(CPU_WAIT))
+    busy = evidence.readings.rows(evidence.readings.probe.equal(CPU))
     for criterion in case.criteria if len(rows) else ():
         if not criterion.metric.startswith(("messages.delivery_", "messages.stamped_", "calls.latency_")):
             continue
         for name in windows_of(criterion):
-            waited_s, lasted_s = _waited(rows, windows(evidence, name))
-            if waited_s > STARVED_SHARE * lasted_s > 0:
+            waited_s, lasted_s = _counted_s(rows, windows(evidence, name))
+            used_s, seen_s = _counted_s(busy, windows(evidence, name))
+            if waited_s > STARVED_SHARE * lasted_s > 0 and used_s <= ITS_OWN_CORES * seen_s:
                 says = f"the connector waited {waited_s:.1f} s for a CPU in {lasted_s:.0f} s of the window {name}"
                 hint = "leave the machine to the run alone, or give it more cores"
                 yield Raised(Doubt("starved target", says, hint), frozenset({criterion.id}), excuses=True)
 
 
-def _waited(rows: ReadingTable, chosen: Iterable[Span]) -> tuple[float, float]:
-    """Seconds waited for a CPU inside the spans, and seconds that the readings cover of them."""
-    waited_s, lasted_s = 0.0, 0.0
+def _counted_s(rows: ReadingTable, chosen: Iterable[Span]) -> tuple[float, float]:
+    """By how many seconds a counter of seconds grew inside the spans, and seconds that the readings cover of them."""
+    counted_s, lasted_s = 0.0, 0.0
     for begin, end in chosen:
         inside = np.flatnonzero((rows.t_ns >= begin) & (rows.t_ns <= end))
         if len(inside) > 1:
             first, last = inside[0], inside[-1]
-            waited_s += float(rows.value[last] - rows.value[first])
+            counted_s += float(rows.value[last] - rows.value[first])
             lasted_s += float(rows.t_ns[last] - rows.t_ns[first]) / NS_PER_S
-    return waited_s, lasted_s
+    return counted_s, lasted_s
 
 
 def _judged(criterion: Criterion, evidence: Evidence, times_ns: Ints) -> npt.NDArray[np.bool_]:
@@ -204,6 +213,13 @@ def _derived_from_time(case: Case, *, timed: bool) -> frozenset[str]:
     """Criteria on differences of stamps, or else on what is computed from such differences."""
     known = ((criterion.id, metric(criterion.metric)) for criterion in case.criteria)
     return frozenset(name for name, one in known if one is not None and (one.timed if timed else one.paced))
+
+
+def _all_by_kernel(criterion: Criterion, evidence: Evidence) -> bool:
+    try:
+        return all(delivery.by_kernel(evidence, name) for name in subscribers(evidence, criterion.of))
+    except UnseenError:
+        return False
 
 
 def _resolved_ms(criterion: Criterion) -> float:

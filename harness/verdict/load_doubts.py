@@ -35,7 +35,7 @@ from harness.verdict.quantiles import ranks, samples_needed
 from harness.verdict.raised import Guard, Raised
 from harness.verdict.registry import metric
 from harness.verdict.saturation import saturation
-from harness.verdict.selecting import NS_PER_S, in_spans, named, windows
+from harness.verdict.selecting import NS_PER_S, in_spans, named, subscribers, windows
 from harness.verdict.verdict import Doubt, Status
 
 FLOOR_SHARE = 0.5
@@ -45,6 +45,8 @@ SAME_RATE = 0.9
 SLOWER_CLOCK = 0.7
 """A CPU frequency that fell to less than this share of its highest makes a slow target of a quick one."""
 APART = 0.2
+SURE_TRIALS = 5
+"""Were the typical trial on the right side, so many would all lie on the wrong one in 3 runs of 100."""
 OTHERS_SHARE = 0.2
 """Of one core: more than an idle system with its services uses."""
 _PLAIN = (Level.PROOF, Level.REPORTED)
@@ -197,15 +199,34 @@ def coarse_stamps(case: Case, evidence: Evidence) -> Iterable[Raised]:
         yield Raised(Doubt("user-space stamps", says, hint), frozenset(one.id for one, _ in _concerned(case, evidence)))
 
 
+def broken_streams(case: Case, evidence: Evidence) -> Iterable[Raised]:
+    """A stream broke inside the window: until it is back nothing is owed on it, so its speed proves nothing."""
+    broke = [*named(evidence, "stream.down"), *named(evidence, "stream.error")]
+    for criterion, kind in _concerned(case, evidence) if broke else ():
+        for window in windows_of(criterion) if kind == MESSAGES else ():
+            try:
+                names, chosen = subscribers(evidence, criterion.of), windows(evidence, window)
+            except UnseenError:
+                continue
+            mine = [one for one in broke if one.detail.get("client") in names]
+            inside = [one for one in mine if any(begin <= one.t_ns <= end for begin, end in chosen)]
+            if inside:
+                says = f"in the window {window} streams broke {len(inside)} times ({inside[0].detail.get('code', '?')})"
+                hint = "see the target's log: a stream is to last until its client ends it"
+                yield Raised(Doubt("broken stream", says, hint, True), frozenset({criterion.id}))
+
+
 GUARDS: tuple[Guard, ...] = (
     saturated, unmeasured_instrument, near_floor, lateness, not_warm, slower_clock, busy_machine, coarse_stamps,
+    broken_streams,
 )  # fmt: skip
 
 
 def between_trials(case: Case, evidences: Sequence[Evidence]) -> tuple[Raised, ...]:
     """Trials that disagree by more than their own uncertainty.
 
-    Where one more such disagreement would carry the hull over the limit, nothing passes and nothing fails.
+    Where one more such disagreement would carry the hull over the limit, nothing passes, and nothing fails but what
+    every one of at least SURE_TRIALS trials missed.
     """
     found: list[Raised] = []
     for criterion in case.criteria if len(evidences) > 2 and case.group is Group.PERFORMANCE else ():
@@ -233,7 +254,9 @@ def _disagreement(criterion: Criterion, intervals: Sequence[Interval]) -> Iterat
         )
         hint = "find out what else the machine was doing, and run more trials"
         doubt = Doubt("trials disagree", says, hint, widens=bears)
-        yield Raised(doubt, frozenset({criterion.id}), excuses=bears)
+        missed = [compare(one, criterion.op, criterion.limit) is Status.FAIL for one in intervals]
+        surely = len(missed) >= SURE_TRIALS and all(missed)
+        yield Raised(doubt, frozenset({criterion.id}), excuses=bears and not surely)
 
 
 def _gap(intervals: Sequence[Interval]) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.evidence.evidence import Evidence
-from harness.evidence.tables import Ints
+from harness.evidence.tables import Ints, Mask
 from harness.verdict.metric import UnseenError
 from harness.verdict.performance import (
     CALLS,
@@ -22,7 +22,7 @@ from harness.verdict.performance import (
     offered_per_s,
 )
 from harness.verdict.selecting import NS_PER_S, NULL, in_spans, windows
-from harness.verdict.timetable import due_ns, punctual
+from harness.verdict.timetable import due_ns, punctual, released
 
 CPU_SHARE = 0.85
 """A generator process above this share of its core has no time left to be punctual in."""
@@ -95,7 +95,10 @@ def bursts(evidence: Evidence, window: str, kind: str) -> Iterator[Sign]:
         return
     sent, ideal = rows.sent_ns[chosen], punctual(rows).sent_ns[chosen]
     spacing_ns = float(np.ptp(ideal)) / (len(ideal) - 1)
-    bunched, explained = (_bunched(times, BURST_SPACING * spacing_ns) for times in (sent, ideal))
+    within_ns = BURST_SPACING * spacing_ns
+    # A target that answers many users at once makes them call at once, and their calls go on together.
+    bunched = _bunched(sent, within_ns, ~released(rows)[chosen])
+    explained = _bunched(ideal, within_ns, np.ones(len(ideal), np.bool_))
     if bunched - explained > BURST_SHARE:
         rate = NS_PER_S / spacing_ns if spacing_ns > 0 else 0.0
         says = (
@@ -126,7 +129,8 @@ LOOKS: tuple[Callable[[Evidence, str, str], Iterator[Sign]], ...] = (
 )  # fmt: skip
 
 
-def _bunched(times_ns: Ints, within_ns: float) -> float:
-    """Share of the times that follow another one within so short a time."""
-    gaps_ns = np.diff(np.sort(times_ns)).astype(np.float64)
-    return float(np.mean(gaps_ns < within_ns))
+def _bunched(times_ns: Ints, within_ns: float, counts: Mask) -> float:
+    """Share of the times, of those that count, that follow another one within so short a time."""
+    order = np.argsort(times_ns, kind="stable")
+    gaps_ns = np.diff(times_ns[order]).astype(np.float64)
+    return float(np.mean((gaps_ns < within_ns) & counts[order][1:]))

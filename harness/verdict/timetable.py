@@ -9,6 +9,8 @@ import numpy as np
 
 from harness.evidence.tables import CallTable, Ints, Mask
 
+RELEASED_NS = 1_000_000
+"""A call that was due meanwhile and leaves so soon after its user's previous answer waited for that answer alone."""
 SEQUENTIAL_SHARE = 0.99
 """A client that waited for its previous answer in at least this share of its calls makes one call at a time."""
 
@@ -43,9 +45,7 @@ def punctual(rows: CallTable) -> Timetable:
     due = np.minimum(due_ns(rows), rows.sent_ns)
     took = rows.done_ns - rows.sent_ns
     sent = due.copy()
-    order = np.argsort(rows.client.codes, kind="stable")
-    starts = np.flatnonzero(np.diff(rows.client.codes[order])) + 1
-    for mine in np.split(order, starts):
+    for mine in _each_client(rows):
         if len(mine) > 1 and _waits(rows.sent_ns[mine], rows.done_ns[mine]):
             # Without delays of its own the user sends at max(due, end of the call before): unrolled, the sum
             # of all earlier calls' times plus the latest start of a busy spell.
@@ -53,6 +53,21 @@ def punctual(rows: CallTable) -> Timetable:
             ideal = before + np.maximum.accumulate(due[mine] - before)
             sent[mine] = np.minimum(ideal, rows.sent_ns[mine])
     return Timetable(due, sent, sent + took)
+
+
+def released(rows: CallTable) -> Mask:
+    """The calls that left at once when the target had answered the same user's call before: the target's timing."""
+    due, found = due_ns(rows), np.zeros(len(rows), np.bool_)
+    for mine in _each_client(rows):
+        before, late = rows.done_ns[mine][:-1], mine[1:]
+        found[late] = (due[late] <= before) & (rows.sent_ns[late] - before <= RELEASED_NS)
+    return found
+
+
+def _each_client(rows: CallTable) -> list[Ints]:
+    """The positions of each client's rows."""
+    order = np.argsort(rows.client.codes, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(rows.client.codes[order])) + 1)
 
 
 def _waits(sent_ns: Ints, done_ns: Ints) -> bool:

@@ -69,7 +69,7 @@ def host_facts(seen: list[Glimpse], window: str, begin_ns: int, end_ns: int) -> 
     if first.steal_ticks is not None and last.steal_ticks is not None and last.all_ticks > first.all_ticks:
         share = (last.steal_ticks - first.steal_ticks) / (last.all_ticks - first.all_ticks)
         yield Fact("host.steal_percent", 100 * share, "%", window)
-    clocks = [mhz for one in within for mhz in one.mhz]
+    clocks = [max(one.mhz) for one in within if one.mhz]  # an idle core beside the busy one slows nobody down
     if clocks:
         yield Fact("host.cpu_mhz_min", min(clocks), "MHz", window)
         yield Fact("host.cpu_mhz_max", max(clocks), "MHz", window)

@@ -22,6 +22,8 @@ from harness.wire.opensqt.market_maker.v1 import events_pb2
 
 CHUNK = 20_000
 """Records of one parcel."""
+LATEST_NS = 2**62
+"""In the year 2116: whatever is stamped later was never stamped."""
 
 
 class Row(NamedTuple):
@@ -132,14 +134,18 @@ def marks(told: Iterable[tuple[int, str, dict[str, str]]], ahead_ns: int) -> Ite
 
 
 def stamp_ns(stream: str, raw: bytes) -> int:
-    """When the target says it sent this message (Unix ns by its clock); 0 where messages carry no such stamp."""
+    """When the target says it sent this message (Unix ns by its clock); 0 where it carries no stamp that can be one.
+
+    A Go service that never set the field sends the year 1, which no 64 bits of nanoseconds can hold.
+    """
     if stream != PRICES:
         return 0
     try:
         stamp = events_pb2.PriceChange.FromString(raw).timestamp
     except DecodeError:
         return 0
-    return int(stamp.seconds * NS_PER_S + stamp.nanos)
+    t_ns = int(stamp.seconds * NS_PER_S + stamp.nanos)
+    return t_ns if 0 < t_ns < LATEST_NS else 0
 
 
 def _calls(rows: Sequence[Row]) -> Parcel:

@@ -14,7 +14,7 @@ from harness.verdict.metric import Load, Measurement, Metric, Of, Parameter, Uns
 from harness.verdict.metrics.messages import SELECTORS, selected
 from harness.verdict.owed import ledger, live_spans, owed_serials
 from harness.verdict.quantiles import quantile_interval, ranks, samples_needed
-from harness.verdict.selecting import NS_PER_MS, subscribers
+from harness.verdict.selecting import NS_PER_MS, named, subscribers
 
 LAG = "instrument.lag"
 QUANTILE = Parameter("quantile", "quantile", "which quantile, between 0 and 1", required=True)
@@ -25,8 +25,8 @@ RESOLUTION = Parameter("resolution_ms", "number", "differences below this are no
 def delivery_ms(evidence: Evidence, of: Of) -> Measurement:
     """For each client the quantile of received - sent over each update's first delivery, once it was live.
 
-    The low end takes off what this instrument may have been late itself (readings instrument.lag);
-    an owed update that never arrived took at least until the end of the evidence.
+    The low end takes off what this instrument may have been late itself (readings instrument.lag), but for clients
+    whose receipts the kernel stamps; an owed update that never arrived took at least until the end of the evidence.
     """
     names = subscribers(evidence, of)
     return _each(names, (_of_client(evidence, name, of) for name in names))
@@ -96,14 +96,20 @@ def samples_ms(evidence: Evidence, client: str, of: Of) -> tuple[Floats, Floats]
     late = _never_arrived_ms(evidence, client, mine, rows)
     if not len(took) and not len(late):
         raise UnseenError(f"no delivery to {client} could be told apart by the venue's ledger")
-    low = np.concatenate([np.maximum(took - lag_ms(evidence, rows.received_ns), 0.0), late])
+    low = np.concatenate([np.maximum(took - lag_ms(evidence, client, rows.received_ns), 0.0), late])
     return low, np.concatenate([took, np.full(len(late), math.inf)])
 
 
-def lag_ms(evidence: Evidence, times_ns: Ints) -> Floats:
+def by_kernel(evidence: Evidence, client: str) -> bool:
+    """Whether the kernel stamped what this client received: it cannot have come to it late."""
+    opened = [one for one in named(evidence, "stream.opened") if one.detail.get("client") == client]
+    return bool(opened) and all(one.detail.get("received_by") == "kernel" for one in opened)
+
+
+def lag_ms(evidence: Evidence, client: str, times_ns: Ints) -> Floats:
     """How late the instrument may have been at each time: the worst lag of the reading that covers it."""
     readings = evidence.readings.rows(evidence.readings.probe.equal(LAG))
-    if not len(readings):
+    if not len(readings) or by_kernel(evidence, client):
         return np.zeros(len(times_ns))
     covering = np.minimum(np.searchsorted(readings.t_ns, times_ns), len(readings) - 1)
     lag: Floats = np.maximum(readings.value[covering], 0.0) * 1000

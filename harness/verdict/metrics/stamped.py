@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.evidence.evidence import Evidence
-from harness.evidence.tables import Floats, Ints
+from harness.evidence.tables import Floats, Ints, MessageTable
 from harness.verdict.interval import Interval
 from harness.verdict.metric import Load, Measurement, Metric, Of, Parameter, UnseenError, number, text, without
 from harness.verdict.metrics.delivery import QUANTILE, best_of, explained, lag_ms, of_samples
@@ -20,7 +20,8 @@ def stamped_ms(evidence: Evidence, of: Of) -> Measurement:
     """For each client the quantile of received - sent, sent being the sender's own stamp in the message.
 
     The high end is the plain difference; the low end takes off the stamps' resolution (whole milliseconds:
-    1 ms) and what this instrument may have been late itself. Says nothing of messages that never came.
+    1 ms) and, where no kernel stamps receipts, what this instrument may have been late itself. Says nothing
+    of messages that never came.
     """
     names = subscribers(evidence, of)
     measured = [of_samples(*samples_ms(evidence, name, of), number(of, "quantile")) for name in names]
@@ -39,7 +40,7 @@ def samples_ms(evidence: Evidence, client: str, of: Of) -> tuple[Floats, Floats]
     if took.min() < 0:
         ahead = f"{-took.min():.3g} ms after it was received"
         raise UnseenError(f"a message to {client} is stamped {ahead}: the stamps are of another clock")
-    low = took - resolution_ns(rows.sent_ns) / NS_PER_MS - lag_ms(evidence, rows.received_ns)
+    low = took - resolution_ns(rows.sent_ns) / NS_PER_MS - lag_ms(evidence, client, rows.received_ns)
     return np.maximum(low, 0.0), took
 
 
@@ -49,16 +50,27 @@ def resolution_ns(stamps_ns: Ints) -> int:
 
 
 def sustained_per_s(evidence: Evidence, of: Of) -> Measurement:
-    """For each client the messages a second in the worst whole block of `block_s` of the window."""
+    """For each client the messages a second in the worst whole block of `block_s` of the window.
+
+    An update that the venue sent once counts once, however often it is delivered.
+    """
     block_s = number(of, "block_s", 1.0)
     names = subscribers(evidence, of)
     parts = []
     for name in names:
-        received = selected(evidence, {**without(of, "window", "block_s"), "client": name}).received_ns
+        received = _once_each(selected(evidence, {**without(of, "window", "block_s"), "client": name})).received_ns
         spans = closed(evidence, windows(evidence, text(of, "window")), received)
         counts = counted(received, [block_edges(span, block_s) for span in spans])
         parts.append(Interval.exactly(int(counts.min()) / block_s))
     return Measurement.each(parts, (f"{name} got {part.low:.4g}/s" for name, part in zip(names, parts, strict=True)))
+
+
+def _once_each(rows: MessageTable) -> MessageTable:
+    """The first delivery of each update that the venue's ledger knows, and all that it does not know."""
+    _, first = np.unique(np.stack([rows.stream.codes.astype(np.int64), rows.serial]), axis=1, return_index=True)
+    mask = rows.serial == 0
+    mask[first] = True
+    return rows.rows(mask)
 
 
 def _best(of: Of, load: Load) -> Interval | None:

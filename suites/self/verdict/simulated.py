@@ -123,6 +123,13 @@ def by_the_minute(values: Floats) -> Series:
     return Series(np.arange(30, len(values), 60).astype(np.float64), lowest, 0.0, float(len(values)), 60.0)
 
 
+def long_teeth(seconds: int, period_s: float, height_mb: float, phase: float, leak_mb: float = 0.0) -> Floats:
+    """A service that frees everything at once, a few times in the run; it leaks so much over the run."""
+    at = np.arange(seconds)
+    noise = np.random.default_rng(1).standard_normal(seconds) * 0.2
+    return LEVEL_MB + height_mb * ((at / period_s + phase) % 1) + noise + leak_mb * at / seconds
+
+
 def _teeth(draw: Draw, periods: Floats) -> Floats:
     phase = np.cumsum(1 / periods) + draw.uniform()
     return 20 * (phase % 1) + draw.standard_normal(len(periods)) * 0.2

@@ -37,6 +37,18 @@ def test_what_the_instrument_was_late_itself_is_not_blamed_on_the_target() -> No
     assert status("messages.delivery_ms", "<=", 10, P99, delivered(20, *late)) == "fail"
 
 
+def test_what_the_kernel_stamped_was_not_late_by_the_instruments_doing() -> None:
+    late = [Reading((at + 1) * S, "instrument.lag", 0.008, "s") for at in range(3)]
+    told = [
+        Mark(one.t_ns, one.name, {**one.detail, "received_by": "kernel"})
+        if isinstance(one, Mark) and one.name == "stream.opened"
+        else one
+        for one in delivered(12, *late)
+    ]
+    assert ends("messages.delivery_ms", P99, told) == (12, 12)
+    assert status("messages.delivery_ms", "<=", 10, P99, told) == "fail"
+
+
 def test_only_the_lag_around_a_delivery_counts() -> None:
     elsewhere = [Reading(2 * S, "instrument.lag", 0.0, "s"), Reading(3 * S, "instrument.lag", 0.5, "s")]
     assert ends("messages.delivery_ms", P99, delivered(12, *elsewhere)) == (12, 12)

@@ -62,6 +62,9 @@ def test_a_late_instrument_is_told_where_limits_are_tight() -> None:
     assert only(judged([ratio], lagging)).name == "instrument lag"
     loose = P99.model_copy(update={"limit": 250.0})
     assert judged([loose], [*stream(), Reading(S, "instrument.lag", 0.008, "s")]).doubts == ()
+    kernels = Mark(0, "stream.opened", {"client": "c1", "stream": "prices", "received_by": "kernel"})
+    stamped = [kernels if isinstance(one, Mark) and one.name == "stream.opened" else one for one in stream()]
+    assert judged([P99], [*stamped, Reading(S, "instrument.lag", 0.008, "s")]).doubts == ()
 
 
 def test_a_stepped_clock_is_told_and_leaves_rates_open() -> None:
@@ -164,16 +167,19 @@ def test_a_target_that_had_no_cpu_is_not_blamed_for_late_deliveries_and_never_pr
     slow = criterion("messages.delivery_ms", "<=", 0.0005, of, unit="ms")
     fine = criterion("messages.delivery_ms", "<=", 10, of, unit="ms")
 
-    def history(waited_s: float) -> list[Record]:
-        waits = [
-            Reading(100 * MS, "connector.cpu_wait", 3.0, "s"),
-            Reading(300 * MS, "connector.cpu_wait", 3 + waited_s, "s"),
-        ]
-        return [*stream(), *window("w", 0, S), *waits]
+    def history(waited_s: float, used_s: float = 0.1) -> list[Record]:
+        counted = {"connector.cpu_wait": waited_s, "connector.cpu": used_s}
+        return [
+            *stream(), *window("w", 0, S),
+            *(Reading(100 * MS, probe, 3.0, "s") for probe in counted),
+            *(Reading(300 * MS, probe, 3.0 + value_s, "s") for probe, value_s in counted.items()),
+        ]  # fmt: skip
 
     assert judged([slow], history(0.001)).status is Status.FAIL
     starved = judged([slow], history(0.15))
     assert starved.status is Status.INCONCLUSIVE
     assert "waited 0.1 s for a CPU" in starved.reason or "waited 0.2 s for a CPU" in starved.reason
     assert only(starved).name == "starved target"
+    behind_its_own_threads = judged([slow], history(0.15, used_s=0.35))
+    assert (behind_its_own_threads.status, behind_its_own_threads.doubts) == (Status.FAIL, ())
     assert judged([fine], history(0.001)).status is judged([fine], history(0.15)).status is Status.PASS

@@ -129,6 +129,17 @@ class TestBursts:
         judged = verdict(LATENCY, [*around(), *poisson, *window("steady", STEADY_NS, int(dues[-1]) + S)])
         assert (judged.status, names(judged)) == (Status.PASS, set())
 
+    def test_a_target_that_answers_many_at_once_makes_them_call_at_once(self) -> None:
+        tick_ns, users, made = 10_000_000, 8, []
+        free_ns = [0] * users
+        for at in range(3000):
+            due_ns = STEADY_NS + int(at * S / 1100)
+            sent_ns = max(due_ns, free_ns[at % users]) + 20_000 * (1 + at % users)  # what the generator itself needs
+            free_ns[at % users] = -(-sent_ns // tick_ns) * tick_ns
+            made.append(Call(at, f"load-{at % users}", "GetAccount", due_ns, sent_ns, free_ns[at % users], *OK))
+        judged = verdict(LATENCY, [*around(floor(per_s=1100)), *made, *window("steady", STEADY_NS, max(free_ns))])
+        assert (judged.status, names(judged)) == (Status.FAIL, set())
+
     def test_users_that_catch_up_after_a_slow_answer_are_no_bursts(self) -> None:
         def stalling(rng: np.random.Generator, n: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
             return np.where(np.arange(n) % 100 == 0, 500.0, 0.1)
@@ -215,6 +226,28 @@ def test_a_slower_clock_may_have_caused_a_miss_and_never_a_pass() -> None:
     assert names(judged) == {"changing frequency"}
 
 
+class TestBrokenStreams:
+    STAMPED = criterion(
+        "messages.stamped_ms", "<", 3, {"quantile": 0.99, "client": "load", "window": "steady"}, unit="ms"
+    )
+
+    def judged(self, *down_ns: int) -> CaseVerdict:
+        opened = Mark(STEADY_NS - S, "stream.opened", {"client": "load", "stream": "prices", "subscription": "1"})
+        null = stamped(np.full(400, 0.1), client="null", stream="null", name="floor", begin_ns=S)
+        broke = [
+            Mark(t_ns, "stream.down", {"client": "load", "stream": "prices", "code": "UNAVAILABLE"}) for t_ns in down_ns
+        ]
+        return verdict(self.STAMPED, [*around(null), opened, *stamped(np.ones(1000)), *broke])
+
+    def test_a_stream_that_breaks_and_comes_back_proves_nothing(self) -> None:
+        judged = self.judged(STEADY_NS + S, STEADY_NS + 2 * S)
+        assert (judged.status, names(judged)) == (Status.INCONCLUSIVE, {"broken stream"})
+        assert "broke 2 times (UNAVAILABLE)" in judged.reason
+
+    def test_its_end_after_the_window_is_nobodys_business(self) -> None:
+        assert (self.judged(STEADY_NS + 60 * S).status, names(self.judged())) == (Status.PASS, set())
+
+
 def test_user_space_stamps_are_told_and_decide_nothing() -> None:
     judged = verdict(LATENCY, trial(QUICK, Fact("instrument.stamps", 0, "")))
     assert (judged.status, names(judged)) == (Status.PASS, {"user-space stamps"})
@@ -239,9 +272,16 @@ class TestTrialsThatDisagree:
         judged = self.judged(1.0, 1.0, 1.0, 1.0, 2.6)
         assert judged.status is Status.INCONCLUSIVE
         assert names(judged) == {"trials disagree"}
-        judged = self.judged(9.0, 9.0, 9.0, 9.0, 4.0)
+        judged = self.judged(9.0, 9.0, 9.0, 9.0, 3.3)
         assert judged.status is Status.INCONCLUSIVE
         assert names(judged) == {"trials disagree"}
+
+    def test_a_target_that_is_erratic_and_misses_in_each_of_five_trials_has_missed(self) -> None:
+        judged = self.judged(40, 45, 300, 310, 900)
+        assert (judged.status, names(judged)) == (Status.FAIL, {"trials disagree"})
+
+    def test_four_that_miss_may_all_have_had_bad_luck(self) -> None:
+        assert self.judged(9.0, 9.0, 9.0, 4.0).status is Status.INCONCLUSIVE
 
     def test_one_far_from_the_limit_is_told_and_decides_nothing(self) -> None:
         judged = self.judged(0.5, 0.5, 0.5, 0.5, 1.0)

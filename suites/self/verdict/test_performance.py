@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from harness.evidence.evidence import Evidence
-from harness.evidence.records import Call, Fact, Mark, Outcome, Reading, Record
+from harness.evidence.records import Call, Fact, Mark, Message, Outcome, Reading, Record
 from harness.spec.case import Argument
 from harness.spec.loader import load_cases
 from harness.verdict.judge import judge
@@ -170,6 +171,15 @@ class TestSustained:
         assert status("messages.sustained_per_s", ">", 90, of, history) == "pass"
         assert status("messages.sustained_per_s", ">", 100, of, history) == "fail"
 
+    def test_what_is_delivered_twice_counts_once(self) -> None:
+        of: dict[str, Argument] = {"client": "load", "stream": "prices", "window": "steady"}
+        known = [
+            replace(one, serial=at) if isinstance(one, Message) else one
+            for at, one in enumerate(stamped(np.ones(500), per_s=100), start=1)
+        ]
+        twice = [*known, *(one for one in known if isinstance(one, Message))]
+        assert ends("messages.sustained_per_s", of, twice) == (100, 100)
+
     def test_a_saturated_target_fails_and_a_saturated_generator_does_not(self) -> None:
         of: dict[str, Argument] = {"client": "load*", "window": "steady"}
         rng = np.random.default_rng(1)
@@ -235,6 +245,15 @@ class TestCurve:
     @pytest.mark.parametrize("bends_at", [5, 10, 50])
     def test_the_first_client_count_that_degrades(self, bends_at: int) -> None:
         assert ends("calls.first_degraded", self.OF, self.curve(bends_at)) == (bends_at, bends_at)
+
+    def test_a_point_of_too_few_calls_for_a_p99_does_not_hide_where_it_bends(self) -> None:
+        of_hundred = {
+            n: clients(n, at, 4.0 if n >= 10 else 1.0, 8.0 if n >= 10 else 2.0) for at, n in enumerate(self.STEPS)
+        }
+        of_hundred[1] = replace(of_hundred[1], calls=100)
+        assert ends("calls.first_degraded", self.OF, ladder("clients", of_hundred)) == (10, 10)
+        slow = {**of_hundred, 1: replace(of_hundred[1], draw=steady(50, 60))}
+        assert ends("calls.first_degraded", self.OF, ladder("clients", slow)) == (1, 1)
 
     def test_nothing_that_degrades_is_above_the_last(self) -> None:
         assert ends("calls.first_degraded", self.OF, self.curve(99)) == (51, math.inf)

@@ -25,6 +25,7 @@ from .simulated import (
     by_the_second,
     drifting_sawtooth,
     flat,
+    long_teeth,
     long_warm_up,
     memory,
     sawtooth,
@@ -146,6 +147,33 @@ class TestGrowth:
         found = trend(by_the_minute(memory(step, seed, DAY_S)))
         assert found.growth.high < 8, "of 3 MB"
         assert found.projected(DAY_S).low < 3
+
+    @pytest.mark.parametrize("phase", [0.0, 0.2, 0.5, 0.75])
+    @pytest.mark.parametrize(("hours", "height"), [(3, 20), (6, 40), (8, 60), (12, 60)])
+    @pytest.mark.parametrize("leak", [0.0, 14.0, 48.0])
+    def test_of_teeth_longer_than_any_block_is_open_by_their_height(
+        self, hours: float, height: float, phase: float, leak: float
+    ) -> None:
+        found = trend(by_the_minute(long_teeth(DAY_S, hours * HOUR_S, height, phase, leak)))
+        assert found.growth.low <= leak <= found.growth.high
+
+    @pytest.mark.parametrize("phase", [0.0, 0.25, 0.5])
+    def test_of_an_hour_with_four_teeth_is_no_alarm(self, phase: float) -> None:
+        assert trend(by_the_second(long_teeth(HOUR_S, 900, 40, phase))).growth.low < 10
+
+    def test_that_is_large_against_long_teeth_is_still_seen(self) -> None:
+        found = trend(by_the_minute(long_teeth(DAY_S, 3 * HOUR_S, 20, 0.2, 100)))
+        assert found.growth.low > 20
+
+    @pytest.mark.parametrize("phase", [0.0, 0.3, 0.5])
+    def test_after_a_single_fall_is_open_by_its_height(self, phase: float) -> None:
+        """Two teeth in a day have no rhythm yet: whether the second falls too is not known."""
+        found = trend(by_the_minute(long_teeth(DAY_S, DAY_S / 2, 60, phase)))
+        assert found.growth.low < 0 < found.growth.high
+
+    def test_does_not_hide_behind_a_fall_near_the_end(self) -> None:
+        found = trend(by_the_minute(long_teeth(DAY_S, 14 * HOUR_S, 60, 0.6, 48)))
+        assert found.growth.high > 48
 
     def test_a_shrinking_service_has_a_negative_one(self) -> None:
         found = trend(by_the_minute(memory(white, 1, DAY_S, -1.0)))
