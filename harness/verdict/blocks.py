@@ -28,6 +28,11 @@ PEAK = 0.5
 SAME_PEAK = 0.8
 LONGEST_SHARE = 0.9
 MARGIN = 1.25
+FEWEST_STEPS = 4
+MAD_COST = 1.4826
+"""A standard deviation over the median of absolute deviations."""
+SUDDEN = 6.0
+"""Standard deviations of the usual step from one block to the next, from which a fall is none of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,6 +113,23 @@ def detrended(series: Cells) -> Floats:
     if np.isnan(residuals).all():
         return residuals
     return cleaned(residuals - float(np.nanmean(residuals)), series.values)
+
+
+def height(series: Cells) -> float:
+    """From the lowest cell to the highest, without their trend: no tooth is higher. At least one has a value."""
+    residuals = detrended(series)
+    return float(np.nanmax(residuals) - np.nanmin(residuals))
+
+
+def highest_fall(series: Cells, size: int) -> float:
+    """The height of the highest sudden fall from one block's floor to the next; 0 where none is more than noise."""
+    _, lowest = floors(series, size)
+    if len(lowest) <= FEWEST_STEPS:
+        return 0.0
+    steps = cleaned(np.diff(lowest), lowest)
+    steps = steps - np.median(steps)
+    fall, noise = -float(steps.min()), MAD_COST * float(np.median(np.abs(steps)))
+    return fall if fall > SUDDEN * noise else 0.0
 
 
 def autocorrelation(residuals: Floats) -> Floats:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from harness.verdict.blocks import COARSE, Cells, Length, cells, floors, length
+from harness.verdict.blocks import COARSE, Cells, Length, cells, floors, height, highest_fall, length
 from harness.verdict.interval import EVERYTHING, Interval, hull
 from harness.verdict.slopes import Line, cleaned, line, quick_slope, stretched, student
 
@@ -114,7 +114,7 @@ def trend(series: Series) -> Trend:
     middles, lowest = floors(judged, size.cells)
     slope_interval = _slope_interval(middles, lowest, fitted, settled)
     run = series.end - series.begin
-    growth = _growth(judged, size, run)
+    growth = _growth(judged, size, run, judged if settled else reduced)
     if fitted is not None and growth.holds(fitted.slope * run) and _width(slope_interval) * run < _width(growth):
         growth = slope_interval * Interval.exactly(run)
     return Trend(
@@ -239,8 +239,13 @@ def _slope_interval(middles: Floats, lowest: Floats, fitted: Line | None, settle
     return interval if settled else Interval(-math.inf, interval.high)
 
 
-def _growth(judged: Cells, size: Length, run: float) -> Interval:
-    """The level of the last sixth minus that of the first; as it stands, and drawn out to the run."""
+def _growth(judged: Cells, size: Length, run: float, around: Cells) -> Interval:
+    """The level of the last sixth minus that of the first; as it stands, and drawn out to the run.
+
+    Each level may be anywhere between foot and top of a tooth that the blocks cannot span, so it is open by as much:
+    by all that the cells range over where a longer period was seen; else by the highest fall in `around`, since what
+    fell once, without any rhythm yet, may fall again.
+    """
     whole = len(judged.values) * judged.width
     first = judged.until(judged.begin + whole / ENDS)
     last = judged.since(judged.begin + whole - whole / ENDS)
@@ -250,9 +255,10 @@ def _growth(judged: Cells, size: Length, run: float) -> Interval:
     early, late = _level(first, longest), _level(last, longest)
     if early is None or late is None:
         return EVERYTHING
+    tooth = height(judged) if longest < size.period else highest_fall(around, longest)
     seen = late.at - early.at
-    error_below = math.hypot(late.at - late.low, early.high - early.at)
-    error_above = math.hypot(late.high - late.at, early.at - early.low)
+    error_below = tooth + math.hypot(late.at - late.low, early.high - early.at)
+    error_above = tooth + math.hypot(late.high - late.at, early.at - early.low)
     grown = Interval(seen - error_below, seen + error_above)
     return hull((grown, grown * Interval.exactly(run / (late.middle - early.middle))))
 
