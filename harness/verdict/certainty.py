@@ -7,12 +7,14 @@ import math
 import numpy as np
 
 from harness.evidence.evidence import Evidence
+from harness.evidence.tables import ReadingTable
 from harness.spec.case import Criterion
 from harness.verdict.compare import compare
 from harness.verdict.interval import Interval
 from harness.verdict.metric import Of, UnseenError, flag, text
+from harness.verdict.metrics.readings import baselines_ns
 from harness.verdict.metrics.trends import RISES, Rise, series_over_time
-from harness.verdict.selecting import NS_PER_S, first_ns
+from harness.verdict.selecting import NS_PER_S
 from harness.verdict.trend import Series, Trend, certain_since
 from harness.verdict.verdict import Status
 
@@ -63,7 +65,13 @@ def thinned(series: Series) -> Series:
 def _since_reading(evidence: Evidence, criterion: Criterion) -> str:
     of: Of = criterion.of
     rows = evidence.readings.rows(evidence.readings.probe.equal(text(of, "probe")))
-    begin_ns, end_ns = first_ns(evidence, text(of, "baseline")), first_ns(evidence, text(of, "at"))
+    told = (_since_baseline(criterion, rows, *pair) for pair in baselines_ns(evidence, of))
+    return next(filter(None, told), "")
+
+
+def _since_baseline(criterion: Criterion, rows: ReadingTable, begin_ns: int, end_ns: int) -> str:
+    """Since when after this baseline; empty where it was kept in the end."""
+    of: Of = criterion.of
     before = rows.value[rows.t_ns <= begin_ns]
     inside = (rows.t_ns > begin_ns) & (rows.t_ns <= end_ns)
     if not len(before) or not inside.any():

@@ -14,6 +14,7 @@ from harness.spec.case import Case, Criterion
 from harness.verdict import load_doubts
 from harness.verdict.metric import UnseenError, flag, number, text
 from harness.verdict.metrics import delivery, stamped
+from harness.verdict.metrics.readings import baselines_ns
 from harness.verdict.own_footprint import own_footprint
 from harness.verdict.performance import windows_of
 from harness.verdict.quantiles import ranks, samples_needed
@@ -179,15 +180,16 @@ def _counted_s(rows: ReadingTable, chosen: Iterable[Span]) -> tuple[float, float
 
 
 def _judged(criterion: Criterion, evidence: Evidence, times_ns: Ints) -> npt.NDArray[np.bool_]:
-    """The readings that a criterion on a baseline looks at: those within its limit, or the one at its mark."""
-    name = text(criterion.of, "after" if criterion.metric == "readings.return_s" else "at")
-    marks = [mark.t_ns for mark in named(evidence, name)]
-    if not marks:
-        return np.zeros(len(times_ns), np.bool_)
-    if criterion.metric == "readings.return_s":
-        return (times_ns >= marks[0]) & (times_ns <= marks[0] + int(criterion.limit * NS_PER_S))
+    """The readings that a criterion on a baseline looks at: those within its limit, or the one that is held against
+    the first baseline."""
     mask = np.zeros(len(times_ns), np.bool_)
-    mask[np.flatnonzero(times_ns <= marks[0])[-1:]] = True
+    if criterion.metric == "readings.return_s":
+        marks = [mark.t_ns for mark in named(evidence, text(criterion.of, "after"))]
+        return (times_ns >= marks[0]) & (times_ns <= marks[0] + int(criterion.limit * NS_PER_S)) if marks else mask
+    first = next((mark.t_ns for mark in named(evidence, text(criterion.of, "baseline"))), None)
+    for begin_ns, end_ns in baselines_ns(evidence, criterion.of):
+        if begin_ns == first:
+            mask[np.flatnonzero(times_ns <= end_ns)[-1:]] = True
     return mask
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from harness.evidence.records import UNMEASURABLE
 from harness.evidence.tables import ReadingTable
 from harness.verdict.interval import EVERYTHING, Interval
 from harness.verdict.metric import Measurement, Metric, Of, Parameter, UnseenError, flag, number, text
-from harness.verdict.selecting import NS_PER_S, first_ns, in_spans, spans, windows
+from harness.verdict.selecting import NS_PER_S, first_ns, in_spans, named, spans, windows
 
 PROBE = Parameter("probe", "text", "which probe", required=True)
 PROXY = Parameter("proxy", "text", "probe to show beside it when the one asked for cannot be measured")
@@ -22,7 +23,12 @@ BEFORE = Parameter("before", "text", "only before the first mark of this name")
 FROM = Parameter("from", "text", "mark at whose time growth begins")
 TO = Parameter("to", "text", "mark at whose time growth ends")
 BASELINE = Parameter("baseline", "text", "mark: the last reading at or before it is the baseline", required=True)
-AT = Parameter("at", "text", "mark: the last reading at or before it is compared", required=True)
+AT = Parameter(
+    "at",
+    "text",
+    "mark: the last reading at or before it is compared; of several the last before another baseline",
+    required=True,
+)
 SINCE = Parameter("after", "text", "mark from which the time counts", required=True)
 TOLERANCE = Parameter("tolerance", "number", "this far above the baseline is back")
 ABSOLUTE = Parameter("absolute", "flag", "below the baseline counts like above it")
@@ -107,12 +113,32 @@ def return_s(evidence: Evidence, of: Of) -> Measurement:
 
 
 def off_baseline(evidence: Evidence, of: Of) -> Measurement:
-    """The reading at `at` minus the one at `baseline`."""
-    rows = _probe(evidence, text(of, "probe"))
-    begin_ns, end_ns = first_ns(evidence, text(of, "baseline")), first_ns(evidence, text(of, "at"))
-    baseline, value = _value_at(rows, begin_ns), _value_at(rows, end_ns, since_ns=begin_ns)
-    off = value - baseline
-    return Measurement(Interval.exactly(abs(off) if flag(of, "absolute") else off), f"{baseline:g} became {value:g}")
+    """The reading at `at` minus the one at `baseline`; where there were several baselines, each has to be kept."""
+    rows, pairs = _probe(evidence, text(of, "probe")), baselines_ns(evidence, of)
+    if not pairs:
+        first_ns(evidence, text(of, "baseline"))
+        first_ns(evidence, text(of, "at"))
+        raise UnseenError(f"no mark named {text(of, 'at')!r} came after one named {text(of, 'baseline')!r}")
+    parts, notes = [], []
+    for begin_ns, end_ns in pairs:
+        baseline, value = _value_at(rows, begin_ns), _value_at(rows, end_ns, since_ns=begin_ns)
+        parts.append(Interval.exactly(abs(value - baseline) if flag(of, "absolute") else value - baseline))
+        notes.append(f"{baseline:g} became {value:g}")
+    return Measurement.each(parts, notes) if len(parts) > 1 else Measurement(parts[0], notes[0])
+
+
+def baselines_ns(evidence: Evidence, of: Of) -> tuple[tuple[int, int], ...]:
+    """Each `baseline` with the last `at` before the next one; a run that is taken up again may have one a life.
+
+    One that was never held against anything is left out: its process is gone.
+    """
+    begins = [mark.t_ns for mark in named(evidence, text(of, "baseline"))]
+    ends = [mark.t_ns for mark in named(evidence, text(of, "at"))]
+    pairs = []
+    for begin_ns, next_ns in pairwise([*begins, math.inf]):
+        mine = [end_ns for end_ns in ends if begin_ns <= end_ns < next_ns]
+        pairs += [(int(begin_ns), mine[-1])] if mine else []
+    return tuple(pairs)
 
 
 def _probe(evidence: Evidence, probe: str) -> ReadingTable:

@@ -99,6 +99,34 @@ class TestOffBaseline:
         history = [*units(5, 5), Mark(S, "baseline"), Mark(30 * S, "settled")]
         assert status("readings.off_baseline", "<=", 0, self.OF, history) == "inconclusive"
 
+    def test_of_a_run_that_was_taken_up_counts_to_its_last_end(self) -> None:
+        """The same process went on: one baseline, and an end for each life of the harness."""
+        history = [*units(50, 50, 50, 50, 3050), *self.MARKS, Mark(4 * S, "settled")]
+        assert ends("readings.off_baseline", self.OF, history) == (3000, 3000)
+        assert status("readings.off_baseline", "<=", 10, self.OF, history) == "fail"
+
+    def test_of_a_service_that_was_started_anew_is_kept_in_each_life(self) -> None:
+        lives = [*self.MARKS, Mark(5 * S, "baseline"), Mark(7 * S, "settled")]
+        leaks_first, leaks_later = units(50, 50, 50, 90, 20, 20, 20, 20), units(50, 50, 50, 50, 20, 20, 20, 60)
+        for history in (leaks_first, leaks_later):
+            one = finding(criterion("readings.off_baseline", "<=", 10, self.OF), [*history, *lives])
+            assert one.status == "fail"
+            assert "beyond the limit for good 2 s after baseline" in one.reason
+        kept = [*units(50, 50, 50, 51, 20, 20, 20, 22), *lives]
+        assert ends("readings.off_baseline", self.OF, kept) == (1, 2)
+        assert status("readings.off_baseline", "<=", 10, self.OF, kept) == "pass"
+
+    def test_of_a_process_that_is_gone_is_not_held_against_the_next_one(self) -> None:
+        """The machine was started anew: 500 of the first life, which has no end, are no baseline of the second."""
+        lives = [Mark(S, "baseline"), Mark(4 * S, "baseline"), Mark(6 * S, "settled")]
+        history = [*units(500, 500, 500, 20, 20, 60, 60), *lives]
+        assert ends("readings.off_baseline", self.OF, history) == (40, 40)
+        assert status("readings.off_baseline", "<=", 10, self.OF, history) == "fail"
+
+    def test_an_end_before_every_baseline_shows_nothing(self) -> None:
+        history = [*units(5, 5, 5, 5), Mark(S, "settled"), Mark(2 * S, "baseline")]
+        assert status("readings.off_baseline", "<=", 0, self.OF, history) == "inconclusive"
+
 
 class TestNotMeasurable:
     OF: ClassVar[dict[str, Argument]] = {
