@@ -10,11 +10,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from harness.evidence.clock import monotonic_s
 from harness.trial.load.plan import LoadPlan
 
 ROOT = Path(__file__).resolve().parents[3]
 LOCUSTFILE = ROOT / "suites" / "performance" / "locustfile.py"
 LOG = "locust.log"
+REAPED_LIMIT_S = 5.0
+POLL_S = 0.01
 _LAST_LINES = 6
 
 
@@ -45,13 +48,23 @@ async def started(
 
 
 async def gone(process: asyncio.subprocess.Process, *, patience_s: float) -> None:
-    """Let it end by itself for so long, then kill its group; it is reaped when this returns."""
+    """Let it end by itself for so long, then kill its group; it and its workers are gone when this returns."""
     if patience_s:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(process.wait(), patience_s)
+    await asyncio.shield(_killed(process))
+
+
+async def _killed(process: asyncio.subprocess.Process) -> None:
+    """Workers are children of Locust, so it is for others to reap them: how long that takes is not ours to wait for."""
+    end_s = monotonic_s() + REAPED_LIMIT_S
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    await asyncio.shield(process.wait())
+        await process.wait()
+        while monotonic_s() < end_s:
+            os.killpg(process.pid, 0)
+            await asyncio.sleep(POLL_S)
+    await process.wait()
 
 
 def last_words(log_file: Path, plan: LoadPlan) -> str:

