@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from harness.evidence.clock import now_ns
 from harness.record.files import write_whole
 from harness.target.mooring import Lasting, Mooring
 from harness.target.owner import Owner, place
 
 NAME = "soak.json"
 VERSION = 2
-RUNNING = ("warm-up", "steady")
+RUNNING = ("warm-up", "steady", "closing")
+GIVEN_UP = "given up"
+OVER = ("ended", "failed", GIVEN_UP)
+GIVEN_UP_FILE = "soak.given-up"
+"""Beside it: somebody has ended the soak for good. A file of its own, since the checkpoints are its runner's."""
 SERIALS_APART = 1_000_000
 """Between the last serial at a checkpoint and the first of the next life: what was recorded after it stays below."""
 
@@ -49,7 +55,10 @@ class Progress:
 class Checkpoint:
     """One moment of a soak. Times in Unix ns; `life`: of the runner, from 1; `steady_s`: steady time of all lives.
 
-    `state`: warm-up, steady, ended, stopped or failed. `serial_base` and `serial`: what this life adds to the venue's
+    `state`: warm-up, steady or closing while its runner is at it (or was killed), stopped where it can be taken up
+    again; ended, failed and given up are final. `runner_pid` and `runner`: its process, by pid alone and by pid and
+    start time. `window_end_ns`: when the steady time of this life ended, 0 while it goes on; `stepped_s`: by how much
+    the clock has jumped in all lives. `serial_base` and `serial`: what this life adds to the venue's
     serials, and the last one so far with it. `ledger_ns`: what the venue sent until then is in evidence, and so is
     what was delivered of it. `live`: client and stream of each stream that is owed updates, and since when, Unix ns.
     `looks` and `serving`: at the connector's health in the steady time of this life.
@@ -80,6 +89,25 @@ class Checkpoint:
     moorings: tuple[Mooring, ...] = ()
     paths: Mapping[str, int] = field(default_factory=dict)
     steady_end_ns: int = 0
+    runner: str = ""
+    window_end_ns: int = 0
+    stepped_s: float = 0.0
+
+    @classmethod
+    def first(cls, duration_s: float) -> Checkpoint:
+        """Before there is anything: this process is about to begin."""
+        return cls("warm-up", 1, os.getpid(), now_ns(), duration_s, runner=str(Owner.current()))
+
+    @property
+    def runner_lives(self) -> bool:
+        """Whether that very process runs, not another one that was given its number."""
+        runner = Owner.parse(self.runner)
+        return runner.alive() if runner is not None else _looks_like_one(self.runner_pid)
+
+    @property
+    def runs(self) -> bool:
+        """Whether somebody carries it out."""
+        return self.was_broken_off and self.runner_lives
 
     @property
     def was_broken_off(self) -> bool:
@@ -89,7 +117,7 @@ class Checkpoint:
     @property
     def last_steady_ns(self) -> int:
         """When the steady time ended that is in evidence; 0 when there was none."""
-        return self.t_ns if self.began_ns else self.steady_end_ns
+        return self.window_end_ns or (self.t_ns if self.began_ns else self.steady_end_ns)
 
     def left(self) -> Lasting:
         """What the services that it names were started under."""
@@ -124,3 +152,21 @@ class Checkpoint:
             raise CheckpointError(f"{folder} holds no soak ({NAME} is missing): start one with nfr soak") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(f"{file} cannot be read ({error}): the run cannot be taken up again") from None
+
+
+def give_up(folder: Path) -> None:
+    """The soak in that folder is never taken up again, however its runner ends. Raises RecordError."""
+    write_whole(folder / GIVEN_UP_FILE, b"")
+
+
+def is_given_up(folder: Path) -> bool:
+    """Whether somebody said so."""
+    return (folder / GIVEN_UP_FILE).exists()
+
+
+def _looks_like_one(pid: int) -> bool:
+    """A runner of an earlier version, which did not write down when it was started."""
+    try:
+        return pid != os.getpid() and b"soak" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False

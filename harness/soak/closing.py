@@ -16,6 +16,7 @@ from harness.record.store import RunStore
 from harness.report.report import write_report
 from harness.report.terminal import speaks_unicode, summary_lines
 from harness.session import judge_recorded
+from harness.soak.saying import let_go, say
 from harness.spec.loader import load_acceptance, load_cases
 from harness.target.errors import TargetError
 from harness.target.profile import load_profile
@@ -35,8 +36,9 @@ def close(run: Path, specs: Path) -> None:
     try:
         status = closed(RunStore(run.parent).open(str(run)), specs)
     except (RecordError, TargetError) as broken:
-        click.echo(f"nfr: {broken}", err=True)
+        say(f"nfr: {broken}", err=True)
         sys.exit(BROKEN)
+    let_go()
     sys.exit(MET if status is Status.PASS else NOT_MET)
 
 
@@ -50,11 +52,11 @@ def closed(folder: RunFolder, specs: Path) -> Status:
     write_report(folder, known, verdicts, standing)
     for finding in verdict.findings:
         reason = f": {finding.reason}" if finding.reason else ""
-        click.echo(f"  [{finding.status.value}] {finding.criterion} ({finding.level}): {finding.says}{reason}")
+        say(f"  [{finding.status.value}] {finding.criterion} ({finding.level}): {finding.says}{reason}")
     unicode = speaks_unicode(sys.stdout)
     for line in summary_lines(standing, verdicts, known, COLUMNS, folder.report_path, unicode=unicode):
-        click.echo(line)
-    click.echo(f"nfr: {CASE} {verdict.status.value}; {folder.info.note}")
+        say(line)
+    say(f"nfr: {CASE} {verdict.status.value}; {folder.info.note}")
     return verdict.status
 
 

@@ -5,47 +5,45 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-import json
-import os
 import signal
 import subprocess
 import sys
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
-from harness.evidence.clock import NS_PER_S, now_ns
+from harness.evidence.clock import now_ns
 from harness.record.errors import RecordError
 from harness.record.folder import RunFolder
 from harness.record.host import git_state, this_host
 from harness.record.run import RunInfo
 from harness.record.store import RunStore
+from harness.soak.asking import finish, judging, status, stop
 from harness.soak.broom import swept
-from harness.soak.checkpoint import Checkpoint, CheckpointError
+from harness.soak.checkpoint import GIVEN_UP, Checkpoint, CheckpointError, Progress, is_given_up
 from harness.soak.course import Life
 from harness.soak.life import Setting, SoakBroken, live
-from harness.soak.outlook import lost_for_good
+from harness.soak.outlook import Outlook, judged_calls
 from harness.soak.page import LivePage, PortTaken
 from harness.soak.plan import SoakPlan, clock, seconds_of
 from harness.soak.quay import hold_again
+from harness.soak.saying import let_go, say
 from harness.soak.schedule import Happening, ScheduleError, read_schedule
-from harness.soak.telling import standing
+from harness.soak.taking_up import resumable, to_take_up
 from harness.soak.thrift import be_thrifty
+from harness.soak.watch import Watch
 from harness.spec.case import Case
 from harness.spec.errors import SpecError
 from harness.spec.loader import load_cases
 from harness.target.choice import choose_launcher
 from harness.target.errors import TargetError
-from harness.target.leftovers import remove_all_of, spared
-from harness.target.owner import Owner, place
+from harness.target.leftovers import spared
 from harness.target.profile import load_profile
 
 MET, NOT_MET, BROKEN = 0, 1, 3
 ROOT = Path(__file__).resolve().parents[2]
 CASE = "6.1.1"
-OVER = ("ended", "failed")
 CLOSING_LIMIT_S = 900.0
 BYTES_PER_UPDATE = 75.0
 """Of evidence, for one price update with its deliveries and all that happens meanwhile, as seen in recorded runs."""
@@ -63,7 +61,7 @@ class Wish:
 @click.command()
 @click.option("--duration", default="24h", show_default=True, help="Steady time, for example 24h, 10m or 1h30m.")
 @click.option("--resume", "resumed", metavar="RUN", help="Take up a soak that was stopped or whose runner died.")
-@click.option("--take-up", is_flag=True, help="Resume the latest soak if it was broken off, else start one.")
+@click.option("--take-up", is_flag=True, help="Resume the latest soak if its services still stand, else start one.")
 @click.option("--status", "shown", metavar="RUN", help="How a soak stands (`latest`: the last run), and nothing else.")
 @click.option("--stop", "ended", metavar="RUN", help="End a soak for good, also the services of one whose runner died.")
 @click.option("--faults", type=click.Path(path_type=Path), help="YAML file: what is to happen meanwhile, and when.")
@@ -92,26 +90,25 @@ def soak(
     store = RunStore(reports)
     try:
         if shown is not None:
-            sys.exit(_status(store.open(shown), as_json))
+            return status(store.open(shown), as_json=as_json)
         if ended is not None:
-            sys.exit(_stop(store.open(ended)))
+            return stop(store.open(ended))
         case = next(one for one in load_cases(specs) if one.id == CASE)
         happening = read_schedule(faults) if faults else ()
-        if take_up and resumed is None and _broken_off(store):
-            resumed = "latest"
-        if resumed is not None:
-            folder = store.open(resumed)
-            previous: Checkpoint | None = _resumable(folder)
-            assert previous is not None
+        folder = store.open(resumed) if resumed is not None else to_take_up(store) if take_up else None
+        previous = resumable(folder) if folder is not None else None
+        if folder is not None and previous is not None:
             plan = SoakPlan.lasting(previous.duration_s)
             target, launcher, seed = folder.info.target, folder.info.launcher, folder.info.seed
         else:
-            folder, previous, plan = None, None, SoakPlan.lasting(seconds_of(duration))
+            plan = SoakPlan.lasting(seconds_of(duration))
         setting = _setting(store, folder, previous, case, target, launcher, seed)
     except (ValueError, CheckpointError, ScheduleError, TargetError, RecordError, SpecError) as refused:
         raise click.UsageError(str(refused)) from None
     wish = Wish(happening, early=not (no_early_stop or happening), port=port)
-    sys.exit(_run(setting, case, plan, previous, wish, specs))
+    code = _run(setting, case, plan, previous, wish, specs)
+    let_go()
+    sys.exit(code)
 
 
 def _setting(
@@ -122,9 +119,9 @@ def _setting(
     if folder is not None and previous is not None:
         hold_again(folder.path, previous)
     for left in swept():
-        click.echo(f"nfr: left over by an earlier run and removed: {left}")
+        say(f"nfr: left over by an earlier run and removed: {left}")
     for sentence in spared():
-        click.echo(f"nfr: {sentence}")
+        say(f"nfr: {sentence}")
     launchers = choose_launcher(profile, launcher)
     if folder is None:
         info = RunInfo(
@@ -138,48 +135,37 @@ def _setting(
     return Setting(folder, profile, launchers, seed, case.id)
 
 
-def _broken_off(store: RunStore) -> bool:
-    try:
-        _resumable(store.latest())
-    except (RecordError, CheckpointError):
-        return False
-    return True
-
-
-def _resumable(folder: RunFolder) -> Checkpoint:
-    """Raises CheckpointError."""
-    previous = Checkpoint.read(folder.path)
-    if previous.state in OVER:
-        raise CheckpointError(f"the soak {folder.info.id} is over ({previous.state}): start a new one")
-    if _runs(previous.runner_pid):
-        raise CheckpointError(f"the soak {folder.info.id} is running (process {previous.runner_pid}): stop it first")
-    return previous
-
-
 def _run(setting: Setting, case: Case, plan: SoakPlan, previous: Checkpoint | None, wish: Wish, specs: Path) -> int:
     folder = setting.folder
     for line in _announced(setting, plan, previous):
-        click.echo(line)
-    first = Checkpoint(state="warm-up", life=1, runner_pid=os.getpid(), t_ns=now_ns(), duration_s=plan.duration_s)
+        say(line)
+    first = Checkpoint.first(plan.duration_s)
     if previous is not None:
         first = replace(
             first, life=previous.life + 1, steady_s=previous.steady_s, serial_base=previous.next_serial_base,
             serial=previous.next_serial_base, calls=previous.calls, failed=previous.failed,
-            steady_end_ns=previous.last_steady_ns,
+            steady_end_ns=previous.last_steady_ns, stepped_s=previous.stepped_s,
+            progress=Progress(lost_for_good=previous.progress.lost_for_good),
         )  # fmt: skip
     try:
+        # From now on it is known that somebody is at it, and what it takes over is still named until that is there.
+        there = first
+        if previous is not None and previous.was_broken_off:
+            there = replace(previous, runner_pid=first.runner_pid, runner=first.runner)
+        there.write(folder.path)
         be_thrifty()
         with asyncio.Runner() as runner:
             last = runner.run(_lived(setting, case, plan, previous, first, wish))
-    except (SoakBroken, PortTaken) as broken:
-        click.echo(f"nfr: {broken}", err=True)
-        _finish(folder, "crashed", str(broken))
+    except (SoakBroken, PortTaken, RecordError) as broken:
+        say(f"nfr: {broken}", err=True)
+        say(f"nfr: --resume {folder.info.id} takes it up, `{judging(folder)}` judges what it has", err=True)
+        finish(folder, "crashed", str(broken))
         return BROKEN
     except (KeyboardInterrupt, asyncio.CancelledError):
-        click.echo("nfr: interrupted twice: stopped at once; --resume takes it up", err=True)
-        _finish(folder, "interrupted", "interrupted")
+        say("nfr: interrupted twice: stopped at once; --resume takes it up", err=True)
+        finish(folder, "interrupted", "interrupted")
         return BROKEN
-    _finish(folder, "interrupted" if last.state == "stopped" else "finished", _label(plan, last))
+    finish(folder, "interrupted" if last.state == "stopped" else "finished", _label(plan, last))
     return _closed(folder, specs)
 
 
@@ -187,28 +173,30 @@ async def _lived(
     setting: Setting, case: Case, plan: SoakPlan, previous: Checkpoint | None, first: Checkpoint, wish: Wish
 ) -> Checkpoint:
     page = LivePage()
-    stop, mine, loop = asyncio.Event(), asyncio.current_task(), asyncio.get_running_loop()
+    stopping, mine, loop = asyncio.Event(), asyncio.current_task(), asyncio.get_running_loop()
 
     def told_to_stop() -> None:
-        if stop.is_set() and mine is not None:
+        if stopping.is_set() and mine is not None:
             mine.cancel()
-        click.echo("nfr: stopping; once more stops at once")
-        stop.set()
+        stopping.set()
+        say("nfr: stopping; once more stops at once")
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told_to_stop)
 
     def keep(checkpoint: Checkpoint) -> None:
+        if checkpoint.state == "stopped" and is_given_up(setting.folder.path):
+            checkpoint = replace(checkpoint, state=GIVEN_UP)
         page.add(checkpoint)
         checkpoint.write(setting.folder.path)
 
     life = Life(
-        first=first, stop=stop, tell=lambda line: click.echo(line), faults=wish.faults, keep=keep,
-        outlook=partial(lost_for_good, case) if wish.early else None,
+        first=first, stop=stopping, tell=say, faults=wish.faults, keep=keep,
+        outlook=Outlook(case) if wish.early else None, watch=Watch(judged_calls(case)),
     )  # fmt: skip
     async with contextlib.AsyncExitStack() as open_page:
         if wish.port is not None:
-            await open_page.enter_async_context(page.serving(wish.port, lambda line: click.echo(line)))
+            await open_page.enter_async_context(page.serving(wish.port, say))
         return await live(setting, plan, life, previous)
 
 
@@ -234,70 +222,16 @@ def _label(plan: SoakPlan, last: Checkpoint) -> str:
     return f"{clock(last.steady_s)} of steady time{lives}"
 
 
-def _finish(folder: RunFolder, state: str, note: str) -> None:
-    try:
-        folder.finish("finished" if state == "finished" else "crashed" if state == "crashed" else "interrupted", note)
-    except RecordError as error:  # on a full disk the evidence is what counts
-        click.echo(f"nfr: {error}", err=True)
-
-
 def _closed(folder: RunFolder, specs: Path) -> int:
     """Judged and reported in a process of its own; its exit code, or BROKEN when it did not come to an end."""
     command = [sys.executable, "-m", "harness.soak.closing", str(folder.path.resolve()), str(specs.resolve())]
-    sys.stdout.flush()
+    let_go()
     try:
         code = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, timeout=CLOSING_LIMIT_S).returncode
     except subprocess.TimeoutExpired:
-        click.echo(f"nfr: judging was not over after {CLOSING_LIMIT_S:g} s: `{_judge(folder)}`", err=True)
+        say(f"nfr: judging was not over after {CLOSING_LIMIT_S:g} s: `{judging(folder)}`", err=True)
         return BROKEN
     return code if code in (MET, NOT_MET) else BROKEN
-
-
-def _status(folder: RunFolder, as_json: bool) -> int:
-    now = Checkpoint.read(folder.path)
-    alive = _runs(now.runner_pid) and now.state not in (*OVER, "stopped")
-    age_s = (now_ns() - now.t_ns) / NS_PER_S
-    if as_json:
-        shown = {"schema": "nfr.soak-status", "version": 1, "run": folder.info.id, "runs": alive, "age_s": age_s}
-        click.echo(json.dumps({**shown, "checkpoint": asdict(now)}, indent=2))
-        return MET
-    how = "running" if alive else now.state if now.state in (*OVER, "stopped") else "its runner is gone: --resume it"
-    click.echo(f"soak {folder.info.id}: {how}; {now.state}, life {now.life}, last checkpoint {age_s:.0f} s ago")
-    for line in standing(now):
-        click.echo(f"  {line}")
-    return MET
-
-
-def _stop(folder: RunFolder) -> int:
-    """The runner is told to stop, as by Ctrl-C; without one the services that it has left are ended."""
-    now = Checkpoint.read(folder.path)
-    if _runs(now.runner_pid) and now.state not in (*OVER, "stopped"):
-        os.kill(now.runner_pid, signal.SIGTERM)
-        click.echo(f"nfr: the runner (process {now.runner_pid}) was told to stop")
-        return MET
-    if not now.was_broken_off:
-        click.echo(f"nfr: the soak {folder.info.id} is over ({now.state}): nothing of it runs")
-        return MET
-    if now.place == place() and (owner := Owner.parse(now.owner)) is not None:
-        for gone in remove_all_of(owner):
-            click.echo(f"nfr: removed: {gone}")
-    replace(now, state="stopped", moorings=()).write(folder.path)
-    _finish(folder, "interrupted", "given up after its runner had died")
-    click.echo(f"nfr: the soak {folder.info.id} is ended; `{_judge(folder)}` judges what it has")
-    return MET
-
-
-def _judge(folder: RunFolder) -> str:
-    return f"nfr judge {folder.info.id} --reports {folder.path.resolve().parent}"
-
-
-def _runs(pid: int) -> bool:
-    """Whether the runner of that number lives, and is one."""
-    try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-    return pid != os.getpid() and b"soak" in command
 
 
 if __name__ == "__main__":

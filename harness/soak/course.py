@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from harness.client.remote import RemoteExchange
 from harness.evidence.clock import NS_PER_S, monotonic_s, now_ns
@@ -16,11 +15,12 @@ from harness.evidence.release import give_back
 from harness.soak.checkpoint import Checkpoint
 from harness.soak.footprint import Footprint
 from harness.soak.health import Uptime
-from harness.soak.outlook import Outlook, Standing, uptime_fact
+from harness.soak.outlook import Outlook, Standing, judged_calls, uptime_fact
 from harness.soak.plan import SoakPlan
 from harness.soak.schedule import Happening, happenings
+from harness.soak.steady import SteadyTime
 from harness.soak.telling import line
-from harness.soak.watch import STEADY, Watch, seconds_between
+from harness.soak.watch import STEADY, Watch
 from harness.trial.connector import subscribe
 from harness.trial.followed import Followable
 from harness.trial.load.plan import LoadPlan
@@ -55,7 +55,7 @@ AWAY = "harness-away"
 class Life:
     """Where this life of the runner begins. `stop`: set from outside to end it cleanly; `tell`: a line of progress;
     `keep`: takes a checkpoint to disk; `outlook`: None where a run goes on although it cannot pass any more; `adopts`:
-    the services are those of the life before, and nothing begins anew."""
+    the services are those of the life before, and nothing begins anew; `watch`: hears everything that is recorded."""
 
     first: Checkpoint
     stop: asyncio.Event
@@ -64,6 +64,7 @@ class Life:
     outlook: Outlook | None
     faults: tuple[Happening, ...] = ()
     adopts: bool = False
+    watch: Watch = field(default_factory=Watch)
 
     @property
     def goes_on(self) -> bool:
@@ -73,8 +74,9 @@ class Life:
     @classmethod
     def only(cls, plan: SoakPlan, outlook: Outlook | None) -> Life:
         """The first and only one, of a run that somebody else keeps and nobody takes up."""
-        first = Checkpoint("warm-up", 1, os.getpid(), now_ns(), plan.duration_s)
-        return cls(first, asyncio.Event(), log.info, lambda checkpoint: None, outlook)
+        watch = Watch() if outlook is None else Watch(judged_calls(outlook.case))
+        return cls(Checkpoint.first(plan.duration_s), asyncio.Event(), log.info, lambda checkpoint: None, outlook,
+                   watch=watch)  # fmt: skip
 
 
 class Course:
@@ -85,10 +87,11 @@ class Course:
         self._stack = stack
         self._plan = plan
         self._life = life
-        self._watch = Watch()
+        self._watch = life.watch
         self._uptime = Uptime(stack, trial)
-        self._lost: tuple[str, ...] = ()
-        self._begin_ns = 0
+        self._lost = life.first.progress.lost_for_good
+        first = life.first
+        self._steady = SteadyTime(plan.duration_s, first.steady_s, lambda: first.stepped_s + life.watch.stepped_s)
         self._state = "warm-up"
         self._ledger = (life.first.serial, 0)
         self._followed: list[Followable] = []
@@ -97,17 +100,13 @@ class Course:
     @property
     def steady_s(self) -> float:
         """Steady time of all lives so far."""
-        return self._steady_s(now_ns())
-
-    def _steady_s(self, t_ns: int) -> float:
-        mine = seconds_between(self._begin_ns, t_ns) if self._begin_ns else 0.0
-        return self._life.first.steady_s + mine
+        return self._steady.lasted_s(now_ns())
 
     async def run(self) -> Checkpoint:
         """Everything; returns the last checkpoint, whose state says how it ended. Raises what a trial's body raises."""
         trial, plan = self._trial, self._plan
         trial.serial_base = self._life.first.serial_base
-        trial.overhear(self._watch.hear)
+        self._watch.listen(trial)
         pid = (await self._stack.venue.identity()).pid
         sampler = self._stack.stage.sampler
         sampler.period_s = plan.sample_s
@@ -116,12 +115,16 @@ class Course:
             load = tasks.create_task(self._load())
             beside = [tasks.create_task(self._keep_looking())]
             try:
-                await self._wait(min(plan.warm_up_s, FLOWING_S) if self._life.goes_on else plan.warm_up_s)
-                if not self._over():
+                warm = self._life.goes_on or self._steady.left_s <= 0
+                warm_s = monotonic_s() + (min(plan.warm_up_s, FLOWING_S) if warm else plan.warm_up_s)
+                await self._wait(lambda: warm_s - monotonic_s())
+                if self._steady.left_s <= 0:  # the life before was killed while it closed
+                    self._flow_again(now_ns())
+                elif not self._over():
                     self._begin_steady()
                     beside.append(tasks.create_task(self._uptime.watch()))
                     beside.append(tasks.create_task(self._faults()))
-                    await self._wait(plan.duration_s - self._life.first.steady_s)
+                    await self._wait(lambda: self._steady.left_s)
                 last = self._end()
                 self._load_over.set()
                 await asyncio.wait({load}, timeout=LOAD_END_LIMIT_S)
@@ -187,23 +190,27 @@ class Course:
     def _over(self) -> bool:
         return self._life.stop.is_set() or bool(self._lost and self._life.outlook)
 
-    async def _wait(self, for_s: float) -> None:
-        """So long, or until it is over."""
-        end_s = monotonic_s() + for_s
-        while not self._over() and (left_s := end_s - monotonic_s()) > 0:
+    async def _wait(self, left: Callable[[], float]) -> None:
+        """Until no second is left, or it is over."""
+        while not self._over() and (left_s := left()) > 0:
             await asyncio.sleep(min(0.2, left_s))
 
     def _begin_steady(self) -> None:
-        self._begin_ns = now_ns()
+        self._steady.begin()
+        begin_ns = self._steady.begin_ns
         self._state = "steady"
-        self._watch.begin_steady(self._begin_ns)
+        self._watch.begin_steady(begin_ns)
         if not self._life.goes_on:
-            self._trial.mark("baseline", t_ns=self._begin_ns)
-        self._trial.mark("window.begin", t_ns=self._begin_ns, window=STEADY)
+            self._trial.mark("baseline", t_ns=begin_ns)
+        self._trial.mark("window.begin", t_ns=begin_ns, window=STEADY)
+        self._flow_again(begin_ns)
+
+    def _flow_again(self, t_ns: int) -> None:
+        """What the life before has left is over."""
         if self._life.first.life > 1:
-            self._trial.mark("soak.flowing", t_ns=self._begin_ns, life=str(self._life.first.life))
+            self._trial.mark("soak.flowing", t_ns=t_ns, life=str(self._life.first.life))
         if self._life.first.steady_s > 0:
-            self._trial.mark("fault.heal", t_ns=self._begin_ns, kind=AWAY, subject="harness")
+            self._trial.mark("fault.heal", t_ns=t_ns, kind=AWAY, subject="harness")
 
     async def _keep_looking(self) -> None:
         """Ledger, dead services, checkpoint, outlook and a line for the terminal, each when it is due."""
@@ -215,7 +222,7 @@ class Course:
             self._ledger = await self._trial.take_in_ledger()
             died = await self._uptime.died()
             now_s = monotonic_s()
-            if self._begin_ns and (died or now_s - looked_s >= plan.look_s):
+            if self._state == "steady" and (died or now_s - looked_s >= plan.look_s):
                 looked_s = now_s
                 self._look(died)
                 give_back()
@@ -233,12 +240,13 @@ class Course:
             return
         records = (*(part.records if part else ()), *died)
         if died and part is None:
-            records = (Mark(self._begin_ns, "window.begin", {"window": STEADY}), *died)
+            records = (Mark(self._steady.begin_ns, "window.begin", {"window": STEADY}), *died)
         elif died:
             records = tuple(one for one in records if not (isinstance(one, Mark) and one.name == "window.end"))
         share = max(self.steady_s / self._plan.duration_s, 1e-9)
-        calls_at_the_end = max(self._watch.calls, round(self._watch.calls / share))
-        least = 100.0 * self._watch.failed / calls_at_the_end if calls_at_the_end else None
+        now = self._checkpoint()  # of all lives: a share of this one's calls says nothing about the day's
+        calls_at_the_end = max(now.calls, round(now.calls / share))
+        least = 100.0 * now.failed / calls_at_the_end if calls_at_the_end else None
         found = self._life.outlook(records, Standing(self._uptime.best_percent, least))
         self._lost = tuple(dict.fromkeys((*self._lost, *found)))
 
@@ -246,8 +254,9 @@ class Course:
         first, (serial, ledger_ns), t_ns = self._life.first, self._ledger, now_ns()
         since_ns = self._watch.live_since_ns
         return Checkpoint(
-            state=self._state, life=first.life, runner_pid=first.runner_pid, t_ns=t_ns,
-            duration_s=self._plan.duration_s, steady_s=self._steady_s(t_ns), began_ns=self._begin_ns,
+            state=self._state, life=first.life, runner_pid=first.runner_pid, t_ns=t_ns, runner=first.runner,
+            duration_s=self._plan.duration_s, steady_s=self._steady.lasted_s(t_ns), began_ns=self._steady.begin_ns,
+            window_end_ns=self._steady.end_ns, stepped_s=first.stepped_s + self._watch.stepped_s,
             serial_base=first.serial_base, serial=serial, ledger_ns=ledger_ns,
             live=tuple((*stream, since_ns[stream]) for stream in self._watch.live),
             looks=self._uptime.looks, serving=self._uptime.serving,
@@ -259,21 +268,24 @@ class Course:
         self._life.keep(self._checkpoint())
 
     def _end(self) -> Checkpoint:
-        """The steady time is over; what is still under way arrives while `_everything` is left."""
-        if self._begin_ns:
-            self._trial.mark("window.end", window=STEADY)
+        """The steady time is over; what is still under way arrives while `_everything` is left.
+
+        How it ended is told by the last checkpoint, when everything is down: until then another life may have to.
+        """
+        if self._steady.begin_ns:
+            self._steady.end()
+            self._trial.mark("window.end", t_ns=self._steady.end_ns, window=STEADY)
             self._trial.mark("soak.ended")
             self._trial.record(uptime_fact(self._uptime.looks, self._uptime.serving, self._life.first.life))
-        last = self._checkpoint()
-        steady_s = last.steady_s
-        self._state = "ended"
+        self._state, how = "closing", "ended"
         if self._lost and self._life.outlook:
-            self._state = "failed"
+            how = "failed"
             self._trial.mark("soak.stopped_early", reason="; ".join(self._lost))
-        elif self._life.stop.is_set() and steady_s < self._plan.duration_s:
-            self._state = "stopped"
+        elif self._life.stop.is_set() and self.steady_s < self._plan.duration_s:
+            how = "stopped"
             self._trial.mark("soak.stopped", reason="the runner was told to stop")
-        return replace(last, state=self._state)
+        self._keep()
+        return replace(self._checkpoint(), state=how)
 
 
 async def _leave(watcher: RemoteExchange) -> None:

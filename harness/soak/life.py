@@ -13,7 +13,7 @@ from pathlib import Path
 from harness.client.errors import ConnectFailed
 from harness.evidence.clock import NS_PER_S, now_ns
 from harness.evidence.recorder import Recorder, RecorderError
-from harness.evidence.records import Mark
+from harness.evidence.records import Mark, Record
 from harness.record.errors import RecordError
 from harness.record.folder import RunFolder
 from harness.soak.checkpoint import Checkpoint
@@ -29,6 +29,7 @@ from harness.target.mooring import Lasting
 from harness.target.owner import Tag
 from harness.target.profile import Profile
 from harness.target.starting import StartingLauncher
+from harness.trial.load.run import LoadError
 from harness.trial.sink import Sink
 from harness.trial.stack import CLIENTS
 from harness.trial.stage import Stage
@@ -37,6 +38,10 @@ from harness.venue.control import ControlError
 
 UNWRITTEN_NS = 2 * NS_PER_S
 """What the venue had sent so shortly before a checkpoint may have been on its way."""
+
+
+BROKEN_OFF = "trial.broken_off"
+"""Mark: the harness could not go on. No trial.error, which is for good: the next life makes up for it."""
 
 
 class SoakBroken(Exception):
@@ -80,24 +85,31 @@ async def live(setting: Setting, plan: SoakPlan, life: Life, previous: Checkpoin
     trial = Trial(renumbered(sink, life.first.life), setting.profile, path)
     if previous is not None:
         mark_gap(trial, previous)
+    life.watch.listen(trial)
     trial.mark("trial.began", life=str(life.first.life))
     last: Checkpoint | None = None
+    why = ""
     try:
         last = await _staged(setting, trial, plan, life, sink, quay, previous)
     except asyncio.CancelledError:
         if sink.failure is None:
-            trial.mark("trial.error", reason="interrupted")
+            trial.mark(BROKEN_OFF, reason="interrupted")
+            _break_off(recorder, life, kept[-1])
             raise
     except RecordError as full:
         raise SoakBroken(str(full)) from None
-    except Exception as broken:  # noqa: BLE001  whatever goes wrong is evidence
-        _write_down(trial, setting.folder, broken)
+    except Exception as wrong:  # noqa: BLE001  whatever goes wrong is evidence
+        lost = bool(kept[-1].progress.lost_for_good and life.outlook)
+        if why := _written_down(trial, setting.folder, wrong, lost=lost):
+            _break_off(recorder, life, kept[-1])
     finally:
         trial.mark("trial.ended")
         with contextlib.suppress(RecorderError):  # the sink has seen it
             recorder.close()
     if (failure := sink.failure or recorder.failure) is not None:
         raise SoakBroken(str(failure))
+    if why:
+        raise SoakBroken(why)
     last = last or replace(kept[-1], state="failed")
     try:
         life.keep(last)
@@ -151,17 +163,33 @@ def mark_gap(trial: Trial, previous: Checkpoint) -> None:
     A life that ended by itself has written that down already.
     """
     if previous.was_broken_off:
-        for client, stream, since_ns in previous.live:
-            quiet_ns = max(since_ns, previous.ledger_ns - UNWRITTEN_NS)
-            trial.mark("stream.quiet", t_ns=quiet_ns, client=client, stream=stream)
-        if previous.began_ns:
-            trial.mark("window.end", t_ns=previous.t_ns, window=STEADY)
-            trial.record(uptime_fact(previous.looks, previous.serving, previous.life))
+        for record in _ends(previous):
+            trial.record(record)
     if previous.began_ns:  # healed when everything flows again; no trend is drawn through it
         trial.mark("fault.begin", t_ns=previous.t_ns, kind=AWAY, subject="harness")
     gap_s = (now_ns() - previous.t_ns) / NS_PER_S
     trial.mark("soak.gap", t_ns=previous.t_ns, life=str(previous.life), seconds=f"{gap_s:.1f}")
     trial.mark("soak.resumed", life=str(previous.life + 1))
+
+
+def _ends(at: Checkpoint) -> tuple[Record, ...]:
+    """Of what a life had begun at its last checkpoint, and did not come to end itself."""
+    ends: list[Record] = []
+    for client, stream, since_ns in at.live:
+        quiet_ns = max(since_ns, at.ledger_ns - UNWRITTEN_NS)
+        ends.append(Mark(quiet_ns, "stream.quiet", {"client": client, "stream": stream}))
+    if at.began_ns and not at.window_end_ns:
+        ends.append(Mark(at.t_ns, "window.end", {"window": STEADY}))
+        ends.append(uptime_fact(at.looks, at.serving, at.life))
+    return tuple(ends)
+
+
+def _break_off(recorder: Recorder, life: Life, last: Checkpoint) -> None:
+    """The harness could not go on: what it had begun ends at its last checkpoint, from which it can be taken up."""
+    with contextlib.suppress(RecorderError, RecordError):  # then the next life does it
+        for record in _ends(last):
+            recorder.append(record)
+        life.keep(replace(last, state="broken"))
 
 
 def _keeping(recorder: Recorder, life: Life, kept: list[Checkpoint], quay: Quay) -> Callable[[Checkpoint], None]:
@@ -177,15 +205,21 @@ def _keeping(recorder: Recorder, life: Life, kept: list[Checkpoint], quay: Quay)
     return both
 
 
-def _write_down(trial: Trial, folder: RunFolder, error: BaseException) -> None:
-    """The mark that says why the course did not come to its end, and for the unforeseen its place in the log."""
+def _written_down(trial: Trial, folder: RunFolder, error: BaseException, *, lost: bool) -> str:
+    """The mark that says why the course did not come to its end, and for the unforeseen its place in the log.
+
+    Returns why the harness broke off a run that may still pass; empty where nothing can be made good: the target did
+    not do its part, or something required is `lost` anyway.
+    """
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, CutShort | ConnectFailed):
         trial.mark("trial.cut_short", reason=str(error))
-    elif isinstance(error, TargetError | ControlError):
-        trial.mark("trial.error", reason=str(error))
-    else:
-        trial.mark("trial.error", reason=f"{type(error).__name__}: {error}")
+        return ""
+    foreseen = isinstance(error, TargetError | ControlError | LoadError)
+    reason = str(error) if foreseen else f"{type(error).__name__}: {error}"
+    trial.mark("trial.error" if lost else BROKEN_OFF, reason=reason)
+    if not foreseen:
         with folder.log_path("harness").open("a", encoding="utf-8") as log:
             log.write("".join(traceback.format_exception(error)) + "\n")
+    return "" if lost else reason

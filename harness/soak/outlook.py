@@ -5,17 +5,17 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from harness.evidence.evidence import Evidence
-from harness.evidence.records import Fact, Record
+from harness.evidence.records import Call, Fact, Record
 from harness.spec.case import Case, Criterion, Level, Op
 from harness.spec.loader import load_cases
 from harness.verdict.compare import compare
 from harness.verdict.interval import Interval
 from harness.verdict.judge import judge
 from harness.verdict.registry import metric
+from harness.verdict.selecting import fits
 from harness.verdict.verdict import CaseVerdict, Status
 
 UPTIME = "uptime.percent"
@@ -34,13 +34,31 @@ class Standing:
     error_percent: float | None = None
 
 
-Outlook = Callable[[tuple[Record, ...], Standing], tuple[str, ...]]
-"""A slice of a run and how it stands -> a sentence for each required criterion that is lost for good."""
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a case makes of a run that is still on."""
+
+    case: Case
+
+    def __call__(self, records: tuple[Record, ...], standing: Standing) -> tuple[str, ...]:
+        """A slice of a run and how it stands -> a sentence for each required criterion that is lost for good."""
+        return lost_for_good(self.case, records, standing)
 
 
 def outlook_of(specs: Path, case_id: str) -> Outlook:
     """For the case as it is specified there. Raises SpecError; KeyError when there is none."""
-    return partial(lost_for_good, {case.id: case for case in load_cases(specs)}[case_id])
+    return Outlook({case.id: case for case in load_cases(specs)}[case_id])
+
+
+def judged_calls(case: Case) -> Callable[[Call], bool]:
+    """Whether a call is one that the case's criteria on the share of errors are about; another may fail as it likes."""
+    asked = [one.of for one in case.criteria if one.metric == ERRORS and one.level is Level.REQUIRED]
+
+    def counts(call: Call) -> bool:
+        of_call = {"method": call.method, "client": call.client}
+        return any(all(fits(of_call[key], of[key]) for key in of_call if key in of) for of in asked)
+
+    return counts
 
 
 def lost_for_good(case: Case, records: tuple[Record, ...], standing: Standing) -> tuple[str, ...]:

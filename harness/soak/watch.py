@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.evidence.clock import NS_PER_MS, NS_PER_S
 from harness.evidence.records import VENUE, Call, Mark, Message, Outcome, Reading, Record
 from harness.soak.checkpoint import Progress
+from harness.trial.trial import Trial
 
 RECENT_CALLS = 2_000
 MOST_HELD = 400_000
@@ -26,21 +28,39 @@ class Slice:
     end_ns: int
 
 
-class Watch:
-    """`hear` each record. Thread-unsafe but for `hear`, which only appends and adds."""
+def every_call(call: Call) -> bool:
+    """Where no criterion says which of them count."""
+    return True
 
-    def __init__(self) -> None:
+
+class Watch:
+    """`hear` each record. Thread-unsafe but for `hear`, which only appends and adds.
+
+    `counts`: which calls the criterion on their errors is about.
+    """
+
+    def __init__(self, counts: Callable[[Call], bool] = every_call) -> None:
+        self._counts = counts
+        self._listens = False
         self.live: dict[tuple[str, str], str] = {}
         """Client and stream of each stream that is owed updates -> the symbols that it asked for."""
         self.live_since_ns: dict[tuple[str, str], int] = {}
         self.steady_from_ns = 0
         self.calls = self.failed = self.updates = 0
+        self.stepped_s = 0.0
+        """By how much the clock has jumped, in either direction, since somebody listens."""
         self._latest: dict[str, float] = {}
         self._baseline: dict[str, float] = {}
         self._took_ms: deque[float] = deque(maxlen=RECENT_CALLS)
         self._held: deque[Record] = deque(maxlen=MOST_HELD)
         self._sliced_ns = 0
         self._last_serial = 0
+
+    def listen(self, trial: Trial) -> None:
+        """To everything that is recorded from now on; once is enough."""
+        if not self._listens:
+            self._listens = True
+            trial.overhear(self.hear)
 
     def hear(self, record: Record) -> None:
         """One record, whoever made it."""
@@ -109,11 +129,14 @@ class Watch:
     def _count(self, call: Call) -> None:
         if call.sent_ns < self.steady_from_ns or not self.steady_from_ns:
             return
-        self.calls += 1
-        self.failed += call.outcome is not Outcome.OK and not _came_too_late(call)
+        if self._counts(call):
+            self.calls += 1
+            self.failed += call.outcome is not Outcome.OK
         self._took_ms.append((call.done_ns - min(call.due_ns or call.sent_ns, call.sent_ns)) / NS_PER_MS)
 
     def _follow(self, mark: Mark) -> None:
+        if mark.name == "clock.step":
+            self.stepped_s += abs(float(mark.detail.get("by_s", "0")))
         client, stream = mark.detail.get("client", ""), mark.detail.get("stream", "")
         if mark.name == "stream.live":
             self.live[client, stream] = mark.detail.get("keys", "")
@@ -125,11 +148,6 @@ class Watch:
 
 def _is_frame(record: Record) -> bool:
     return isinstance(record, Mark) and record.name.startswith(("window.", "trial."))
-
-
-def _came_too_late(call: Call) -> bool:
-    """A cancel of an order that is over is an answer, no failure."""
-    return call.method.startswith("Cancel") and call.code == "NOT_FOUND"
 
 
 def _time_of(record: Record) -> int:

@@ -48,7 +48,13 @@ def windows(evidence: Evidence, name: str) -> tuple[Span, ...]:
     ends = [mark.t_ns for mark in named(evidence, "window.end") if mark.detail.get("window") == name]
     if not begins:
         raise UnseenError(f"no window named {name!r} was opened")
-    return tuple((begin, ends[at] if at < len(ends) else math.inf) for at, begin in enumerate(begins))
+    spans_found, at = [], 0
+    for begin in begins:  # each takes the first end that is left: a runner that was killed may have left one too many
+        while at < len(ends) and ends[at] < begin:
+            at += 1
+        spans_found.append((begin, ends[at] if at < len(ends) else math.inf))
+        at += 1
+    return tuple(spans_found)
 
 
 def spans(evidence: Evidence, of: Of) -> tuple[Span, ...]:

@@ -103,7 +103,8 @@ def test_no_more_than_a_minute_is_lost_with_the_runner(soaks: Soaks) -> None:
     assert kept_ns >= seen.t_ns - 2_000_000_000, "what a checkpoint names is on the disk"
     assert soaks.ended(soaks.start("--stop", "latest"))[0] == 0
     assert tagged_processes(soaks.of_run()) == []
-    assert Checkpoint.read(soaks.folder).state == "stopped"
+    assert Checkpoint.read(soaks.folder).state == "given up"
+    assert "ended for good" in soaks.ended(soaks.start("--resume", "latest"))[1]
     assert not [one for one in spared() if soaks.folder.name in one]
 
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.evidence.clock import NS_PER_S
 from harness.evidence.records import VENUE, Call, Mark, Message, Outcome, Reading
-from harness.soak.outlook import Standing, lost_for_good
+from harness.soak.outlook import Standing, judged_calls, lost_for_good
 from harness.soak.watch import Slice, Watch
 from harness.spec.loader import load_cases
 
@@ -61,6 +61,7 @@ def test_a_sound_run_has_lost_nothing() -> None:
         assert looked(watch, begin + 10) == ()
 
 
+@settings(deadline=None)
 @given(st.integers(0, 89), st.sampled_from([7, 13, 20]))
 def test_an_update_that_never_came_is_lost_for_good_in_just_one_slice(lost: int, step: int) -> None:
     watch, told = steady(), []
@@ -123,7 +124,7 @@ def test_a_share_that_cannot_recover_is_lost(standing: Standing, lost: list[str]
 
 
 def test_progress_tells_what_changed_since_the_warm_up() -> None:
-    watch = Watch()
+    watch = Watch(judged_calls(SOAK))
     for value in (100.0, 120.0):
         watch.hear(Reading(T0, "connector.rss", value, "bytes"))
     watch.begin_steady(T0)
@@ -135,7 +136,7 @@ def test_progress_tells_what_changed_since_the_warm_up() -> None:
     watch.hear(Call(2, "market_maker", "PlaceOrder", T0 + 1, T0 + 1, T0 + 2, Outcome.FAIL, "UNAVAILABLE"))
     told = watch.progress(())
     assert (told.rss_bytes, told.rss_grown_bytes) == (121.5, 1.5)
-    assert (told.calls, told.failed) == (102, 1), "a cancel that came too late is an answer"
+    assert (told.calls, told.failed) == (101, 1), "a cancel that came too late is an answer"
     assert 45 < told.p50_ms < 55 < 95 < told.p99_ms <= 100
 
 
@@ -156,3 +157,20 @@ def test_a_delivery_whose_update_is_not_known_yet_is_not_taken_for_an_earlier_on
     watch.hear(replace(price(VENUE, 12, 20.9), serial=99))
     trade(watch, 21, 40)
     assert looked(watch, 30) == ()
+
+
+@pytest.mark.parametrize(
+    ("method", "code", "failed"),
+    [
+        ("CancelOrder", "NOT_FOUND", 0),
+        ("CancelOrder", "FAILED_PRECONDITION", 0),
+        ("SetLeverage", "UNIMPLEMENTED", 0),
+        ("PlaceOrder", "UNAVAILABLE", 1),
+        ("GetAccount", "DEADLINE_EXCEEDED", 1),
+    ],
+)
+def test_only_a_call_that_the_criterion_on_errors_is_about_can_end_a_soak(method: str, code: str, failed: int) -> None:
+    watch = Watch(judged_calls(SOAK))
+    watch.begin_steady(T0)
+    watch.hear(Call(1, "market_maker", method, T0 + 1, T0 + 1, T0 + 2, Outcome.FAIL, code))
+    assert (watch.calls, watch.failed) == (failed, failed)
