@@ -18,7 +18,7 @@ from harness.target.profile_shape import Pushes
 
 CONNECT_LIMIT_S = 10.0
 CLOSE_LIMIT_S = 2.0
-KEPT = 2_000
+KEPT = 500
 """Of so many keys and ids the last word is kept, the oldest forgotten beyond that."""
 MOST_UNREAD = 1_000
 

@@ -52,7 +52,7 @@ class Followable(Protocol):
         ...
 
 
-KEPT = 4_000
+KEPT = 2_000
 """Of so many deliveries it is remembered that they came: more than are ever waited for, however long a trial lasts."""
 
 

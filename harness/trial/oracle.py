@@ -13,7 +13,7 @@ RECENT_UPDATES = 2_000
 """Enough to look back over what a waiting client may just have been sent."""
 SPARED_UPDATES = 100_000
 """Many times what a venue sends between two checkpoints of a recording."""
-RECENT_KEYS = 2_000
+RECENT_KEYS = 500
 """Of so many symbols and orders the last update is kept: orders come and go for as long as a trial lasts."""
 
 

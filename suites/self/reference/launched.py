@@ -110,7 +110,7 @@ class Connector:
                     raise AssertionError(f"no line {start!r} in:\n{self.output}")
                 self._new_line.wait(min(left_s, 0.5))
 
-    def exit_code(self, limit_s: float = 10.0) -> int:
+    def exit_code(self, limit_s: float = 30.0) -> int:
         """Wait until it has ended by itself, its output read to the end."""
         code = self.process.wait(limit_s)
         self._reader.join(5)
