@@ -7,6 +7,7 @@ import asyncio
 from harness.client.health import Health
 from harness.evidence.clock import monotonic_s, now_ns
 from harness.evidence.records import Mark
+from harness.target.service import Recognisable
 from harness.trial.stack import Stack
 from harness.trial.trial import Trial
 
@@ -46,13 +47,15 @@ class Uptime:
                 await asyncio.sleep(due_s - monotonic_s())
 
     async def died(self) -> tuple[Mark, ...]:
-        """A mark process.died for each service that has died since the last time; for looking at, not for evidence,
-        which has it from the launcher."""
+        """A mark process.died for each service that has died since the last time, or has begun anew by itself; for
+        looking at, not for evidence, which has it from the launcher."""
         found = []
         for name, service in self._stack.services.items():
             code = await service.wait_exit(0.0)
             if code is None:
                 self._dead.discard(name)
+                if isinstance(service, Recognisable) and await service.restarted_itself():
+                    found.append(Mark(now_ns(), "process.died", {"service": service.name, "code": "unknown"}))
             elif name not in self._dead:
                 self._dead.add(name)
                 found.append(Mark(now_ns(), "process.died", {"service": service.name, "code": str(code)}))

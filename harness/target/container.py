@@ -17,6 +17,7 @@ from harness.evidence.clock import NS_PER_S, now_ns
 from harness.evidence.records import Record
 from harness.target.engine import reason_of
 from harness.target.errors import GoneError, PortTakenError, TargetError
+from harness.target.life import Life
 from harness.target.logs import Log
 from harness.target.mooring import Mooring
 from harness.target.networks import ENGINE_ERRORS, Seat, leave, seats_of, sit_down
@@ -24,7 +25,7 @@ from harness.target.owner import start_time_ticks
 from harness.target.ports import LOOPBACK, TAKEN_PATTERN, HeldPort
 from harness.target.profile_shape import ServiceProfile
 from harness.target.sockets import listeners, owner_of
-from harness.target.started import CLOSE_LIMIT_S, KILL_LIMIT_S, Life, ReadyBy, StartedService, until
+from harness.target.started import CLOSE_LIMIT_S, KILL_LIMIT_S, ReadyBy, StartedService, until
 
 THREAD_END_LIMIT_S = 3.0
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z")
@@ -73,6 +74,8 @@ class ContainerService(StartedService):
         """Its places in the networks that it was taken off."""
         self._ip = ""
         self._pid: int | None = None
+        self._first_pid: int | None = None
+        """The container's own, whatever serves in it."""
         self._threads: list[threading.Thread] = []
         self._logged_ns = 0
 
@@ -110,7 +113,7 @@ class ContainerService(StartedService):
 
     def _followed(self) -> Life:
         """Two threads: one takes in what it says, one waits for its end."""
-        self._pid = int(self._container().attrs["State"]["Pid"]) or None
+        self._pid = self._first_pid = int(self._container().attrs["State"]["Pid"]) or None
         life = Life()
         self._threads = [
             threading.Thread(target=self._pump, args=(life,), name=f"log of {self.name}", daemon=True),
@@ -222,6 +225,18 @@ class ContainerService(StartedService):
             raise PortTakenError(f"{self.name}: something answers on {self.address}, and nothing listens inside it")
         owners = owner_of(sockets, pids_of(container))
         self._pid = min(owners.values(), default=self._pid)
+
+    def _listening(self) -> set[int]:
+        return listeners(self._port_inside(), self._first_pid) if self._first_pid is not None else set()
+
+    def _family(self) -> list[int]:
+        try:
+            return pids_of(self._container())
+        except (*ENGINE_ERRORS, TargetError):
+            return []
+
+    def _serves_now(self, pid: int) -> None:
+        self._pid = pid
 
     def _port_inside(self) -> int:
         return self._profile.ports[self._profile.serving_port]

@@ -20,6 +20,7 @@ from harness.evidence.clock import now_ns
 from harness.evidence.records import Record
 from harness.target.errors import CannotDoError, GoneError, PortTakenError, TargetError
 from harness.target.leftovers import kill_processes, tagged_processes
+from harness.target.life import Life
 from harness.target.logs import LONGEST_LINE_BYTES, Log
 from harness.target.mooring import UNKNOWN_EXIT, Mooring, heard_bytes, note_heard
 from harness.target.output import give_back_read
@@ -29,7 +30,7 @@ from harness.target.profile import ServiceProfile
 from harness.target.recipe import Recipe, inherited_environment
 from harness.target.service import Capability
 from harness.target.sockets import listeners, owner_of
-from harness.target.started import CLOSE_LIMIT_S, KILL_LIMIT_S, Life, ReadyBy, StartedService, until
+from harness.target.started import CLOSE_LIMIT_S, KILL_LIMIT_S, ReadyBy, StartedService, until
 
 FREEZE_LIMIT_S = 2.0
 FOLLOW_S = 0.1
@@ -200,6 +201,12 @@ class ProcessService(StartedService):
     def _family(self) -> list[int]:
         """Every living process of this service, grandchildren in sessions of their own too."""
         return tagged_processes(lambda environment: environment.get(ENV_SERVICE) == self._id)
+
+    def _listening(self) -> set[int]:
+        return listeners(self._port_inside())
+
+    def _serves_now(self, pid: int) -> None:
+        self._serving_pid = pid
 
     def _port_inside(self) -> int:
         return self._ports[self._profile.serving_port].port

@@ -96,6 +96,17 @@ class Inspectable(Protocol):
         ...
 
 
+@runtime_checkable
+class Recognisable(Protocol):
+    """What serves can be known again. No part of `Service`: one that was running before cannot be looked at so."""
+
+    async def restarted_itself(self) -> bool:
+        """Whether another process (or the same one begun anew) has taken over since the last look, without a restart
+        by the harness; then marks process.died, process.started, process.serving and process.restarted_serving. The
+        first look at each start only remembers."""
+        ...
+
+
 class Service(Killable, Restartable, Pausable, Isolatable, Inspectable, Protocol):
     """One service. Every wait is bounded; `close` always works."""
 

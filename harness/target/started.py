@@ -6,9 +6,7 @@ import abc
 import asyncio
 import json
 import re
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from harness.evidence.clock import monotonic_s, now_ns
 from harness.evidence.records import Fact, Mark, Reading, Record
 from harness.target.errors import DiedAtStartError, NotServingError, PortTakenError, TargetError
 from harness.target.introspection import Introspection, Page, Subject
+from harness.target.life import Life
 from harness.target.logs import Log
 from harness.target.mooring import UNKNOWN_EXIT, Mooring
 from harness.target.ports import LOOPBACK, TAKEN_PATTERN, HeldPort
@@ -44,24 +43,6 @@ class ReadyBy(Enum):
     HEALTH = "health"
     PAGE = "page"
     LINE = "line"
-
-
-@dataclass(eq=False)
-class Life:
-    """One start of a service, from birth to exit."""
-
-    exited: threading.Event = field(default_factory=threading.Event)
-    log_ended: threading.Event = field(default_factory=threading.Event)
-    code: int | None = None
-    served: bool = False
-    adopted: bool = False
-    """It began under another launcher."""
-    ready_line: dict[str, object] | None = None
-
-    def died(self, code: int | None) -> None:
-        """Called once, by the thread that saw the exit."""
-        self.code = code
-        self.exited.set()
 
 
 class StartedService(abc.ABC):
@@ -149,6 +130,18 @@ class StartedService(abc.ABC):
         """Raise PortTakenError unless what listens at `address` is this very service."""
 
     @abc.abstractmethod
+    def _listening(self) -> set[int]:
+        """Inodes of the sockets that listen at its serving port, in its own network namespace. Raises OSError."""
+
+    @abc.abstractmethod
+    def _family(self) -> list[int]:
+        """Every living process of this service, as far as they are known."""
+
+    @abc.abstractmethod
+    def _serves_now(self, pid: int) -> None:
+        """Another of its processes listens from now on."""
+
+    @abc.abstractmethod
     async def pause(self) -> None:
         """See `service.Pausable`."""
 
@@ -224,9 +217,7 @@ class StartedService(abc.ABC):
             self._check_config()
         if not life.served:
             life.served = True
-            self._introspection.close()
-            self._introspection = Introspection(self.name, self._pages(), self._subject)
-            await asyncio.to_thread(self._introspection.read)
+            await asyncio.to_thread(self._look_inside_anew)
             if not life.adopted:
                 self.record(Mark(ready.t_ns, "process.serving", {"service": self.name}, earliest_ns=ready.earliest_ns))
 
@@ -283,6 +274,32 @@ class StartedService(abc.ABC):
         """Called by the thread that saw the exit. `code` UNKNOWN_EXIT: only its dead parent was told."""
         life.died(code)
         self.record(Mark(t_ns, "process.died", {"service": self.name, "code": _told(code)}))
+
+    async def restarted_itself(self) -> bool:
+        """See `service.Recognisable`."""
+        life = self._life
+        if life is None or not life.served or life.exited.is_set():
+            return False
+        return await asyncio.to_thread(self._look_who_listens, life)
+
+    def _look_who_listens(self, life: Life) -> bool:
+        another = life.another_listener(self._listening, self._family)
+        if another is None:
+            return False
+        if another.pid is not None:
+            self._serves_now(another.pid)
+        self._look_inside_anew()
+        self.record(Mark(another.t_ns, "process.died", {"service": self.name, "code": _told(UNKNOWN_EXIT)},
+                         another.earliest_ns))  # fmt: skip
+        for name in ("process.started", "process.serving", "process.restarted_serving"):
+            self.record(Mark(now_ns(), name, {"service": self.name}, another.earliest_ns))
+        return True
+
+    def _look_inside_anew(self) -> None:
+        """Its pages and its memory are those of another process."""
+        self._introspection.close()
+        self._introspection = Introspection(self.name, self._pages(), self._subject)
+        self._introspection.read()
 
     # -- looking at it ------------------------------------------------------------------------------
 

@@ -62,7 +62,7 @@ def say(text: str) -> None:
 def main() -> int:
     ways = set(sys.argv[1:])
     # Blocked and then waited for: a handler could run while the main thread holds the very lock that it needs.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR2})
     say(f"INFO started with key {os.environ.get('API_KEY', '')} ways {sorted(ways)}")
     if "leak" in ways:
         say(f"ERROR rejected {os.environ['API_SECRET']}")
@@ -92,7 +92,9 @@ def main() -> int:
         pages = HTTPServer((os.environ.get("HOST", "127.0.0.1"), int(os.environ["INTROSPECTION_PORT"])), Page)
         threading.Thread(target=pages.serve_forever, daemon=True).start()
     say("INFO serving")
-    signal.sigwait({signal.SIGUSR1 if "deaf" in ways else signal.SIGTERM})
+    if signal.sigwait({signal.SIGUSR2, signal.SIGUSR1 if "deaf" in ways else signal.SIGTERM}) == signal.SIGUSR2:
+        say("INFO beginning anew")
+        os.execv(sys.executable, [sys.executable, *sys.argv])
     say("INFO graceful shutdown")
     server.stop(0.2).wait()
     return 0
