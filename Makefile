@@ -1,6 +1,7 @@
 # make setup: .venv with the harness installed; needs the package index only.
 # make run:   the integration cases against the reference stack; ends with the report's path.
 # make test:  everything CI tests.
+# make stability: the four stability cases, the soak as a projection from three minutes; CI runs it beside the tests.
 # make nightly: what takes too long for that.
 PYTHON ?= python3
 VENV   := .venv
@@ -8,7 +9,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 RUN    ?=
 
-.PHONY: setup run test nightly lint lock clean
+.PHONY: setup run test stability nightly lint lock clean
 
 setup: $(STAMP)
 
@@ -34,6 +35,9 @@ lint: setup
 test: lint
 	$(BIN)/python -m pytest -m "self and not slow" --numprocesses 2 --dist loadfile --benchmark-disable
 	$(BIN)/python -m pytest -m "integration or e2e" -k "not give_up" $(RUN)
+
+stability: setup
+	$(BIN)/python -m pytest -m stability --soak-duration 3m $(RUN)
 
 # What test leaves out: the slow tests of the harness, the five minutes of 4.2.2, the extensions, the performance and the
 # stability cases (the soak as a projection from three minutes).
