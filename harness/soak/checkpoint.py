@@ -16,8 +16,8 @@ from harness.target.owner import Owner, place
 NAME = "soak.json"
 VERSION = 2
 RUNNING = ("warm-up", "steady", "closing")
-GIVEN_UP = "given up"
-OVER = ("ended", "failed", GIVEN_UP)
+ENDED, FAILED, GIVEN_UP = "ended", "failed", "given up"
+OVER = (ENDED, FAILED, GIVEN_UP)
 GIVEN_UP_FILE = "soak.given-up"
 """Beside it: somebody has ended the soak for good. A file of its own, since the checkpoints are its runner's."""
 SERIALS_APART = 1_000_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.record.folder import RunFolder
 from harness.record.store import RunStore
-from harness.soak.checkpoint import NAME, OVER, Checkpoint, CheckpointError, is_given_up
+from harness.soak.checkpoint import ENDED, FAILED, GIVEN_UP, NAME, Checkpoint, CheckpointError, is_given_up
 from harness.soak.saying import say
 from harness.target.leftovers import remove_all_of
 from harness.target.starting import VENUE
@@ -17,11 +17,11 @@ class StillRunning(CheckpointError):
 def resumable(folder: RunFolder) -> Checkpoint:
     """Where it can go on. Raises CheckpointError, StillRunning."""
     previous, run = Checkpoint.read(folder.path), folder.info.id
-    if previous.state in OVER:
+    if previous.state in (ENDED, FAILED):
         raise CheckpointError(f"the soak {run} is over ({previous.state}): start a new one")
-    if previous.runner_lives:
+    if previous.state != GIVEN_UP and previous.runner_lives:
         raise StillRunning(f"the soak {run} is running (process {previous.runner_pid}): stop it first")
-    if is_given_up(folder.path):
+    if previous.state == GIVEN_UP or is_given_up(folder.path):
         raise CheckpointError(f"the soak {run} was ended for good with --stop: start a new one")
     return previous
 

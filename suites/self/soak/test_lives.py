@@ -19,7 +19,7 @@ from harness.target.leftovers import spared, sweep, tagged_processes
 from harness.verdict.selecting import windows
 from harness.verdict.verdict import Status
 
-from .test_runs import Soaks, by_id, soaks
+from .test_runs import LIMIT_S, Soaks, by_id, soaks
 
 __all__ = ["soaks"]
 
@@ -120,6 +120,45 @@ def test_a_connector_that_died_while_the_runner_was_away_fails_the_case(soaks: S
     assert "Traceback" not in said
     assert by_id(soaks.verdict())["crashes"] is Status.FAIL
     assert soaks.verdict().status is Status.FAIL
+    assert tagged_processes(soaks.of_run()) == []
+
+
+def test_a_runner_that_is_killed_while_it_closes_leaves_a_whole_run_and_the_next_one_only_closes_it(
+    soaks: Soaks,
+) -> None:
+    process = soaks.start("--duration", "5s")
+    soaks.steady_for(0.0, process)
+    end_s = time.monotonic() + LIMIT_S
+    while (last := Checkpoint.read(soaks.folder)).state != "closing":
+        assert time.monotonic() < end_s
+        time.sleep(0.01)
+    killed(process)
+    before = pids(last)
+    assert set(before) == {"venue-binance", "connector", "market_maker", "live_server"}, "they can be found again"
+
+    code, said = soaks.ended(soaks.start("--take-up"))
+
+    assert code == 1, said
+    assert "taken up at 0:00:0" in said
+    after = Checkpoint.read(soaks.folder)
+    assert (after.state, after.life, after.steady_s) == ("ended", 2, last.steady_s)
+    evidence = Evidence.load(soaks.evidence)
+    assert len(windows(evidence, "steady")) == 1
+    assert len([mark for mark in evidence.marks if mark.name == "window.end"]) == 1
+    statuses = by_id(soaks.verdict())
+    assert Status.FAIL not in {statuses[one] for one in ("crashes", "restarts", "uptime", "lost", "duplicated")}, said
+    assert tagged_processes(soaks.of_run()) == []
+
+
+def test_a_soak_whose_reader_is_gone_stops_when_it_is_told_to_and_is_judged(soaks: Soaks) -> None:
+    process = soaks.start("--duration", "10m")
+    soaks.steady_for(1.0, process)
+    assert process.stdout is not None
+    process.stdout.close()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(LIMIT_S) == 1
+    assert Checkpoint.read(soaks.folder).state == "stopped"
+    assert (soaks.folder / "report.html").exists()
     assert tagged_processes(soaks.of_run()) == []
 
 

@@ -121,7 +121,7 @@ def test_a_soak_that_was_ended_for_good_is_not_taken_up(tmp_path: Path, removed:
     asking.stop(folder)
     assert Checkpoint.read(folder.path).state == "given up"
     assert to_take_up(RunStore(tmp_path)) is None
-    with pytest.raises(CheckpointError, match=r"is over \(given up\): start a new one"):
+    with pytest.raises(CheckpointError, match="ended for good with --stop: start a new one"):
         resumable(folder)
 
 
