@@ -7,7 +7,11 @@ from harness.record.store import RunStore
 from harness.soak.checkpoint import ENDED, FAILED, GIVEN_UP, NAME, Checkpoint, CheckpointError, is_given_up
 from harness.soak.saying import say
 from harness.target.leftovers import remove_all_of
+from harness.target.mooring import Mooring
 from harness.target.starting import VENUE
+
+CONTAINER = "container"
+"""The launcher of a mooring that only the engine can tell of."""
 
 
 class StillRunning(CheckpointError):
@@ -53,5 +57,28 @@ def to_take_up(store: RunStore) -> RunFolder | None:
 
 def stands(previous: Checkpoint) -> bool:
     """Whether another life finds the venue that counts the updates, and with it what it is to take over."""
-    venues = (one.process for one in previous.left().moorings if one.name.startswith(VENUE))
-    return any(process is not None and process.alive() for process in venues)
+    return any(_runs(one) for one in previous.left().moorings if one.name.startswith(VENUE))
+
+
+def _runs(mooring: Mooring) -> bool:
+    if mooring.launcher == CONTAINER:  # its process may have a number here that we cannot see
+        return _container_runs(mooring.identity)
+    return mooring.process is not None and mooring.process.alive()
+
+
+def _container_runs(identity: str) -> bool:
+    # Imported here: a runner of processes is to stay small, and does without the engine's library.
+    from harness.target.container import identity_of
+    from harness.target.engine import Engine
+    from harness.target.networks import ENGINE_ERRORS
+
+    engine = Engine.reach()
+    if engine is None:
+        return False
+    try:
+        container = engine.client.containers.get(identity.partition("@")[0])
+        return container.status == "running" and identity_of(container) == identity
+    except ENGINE_ERRORS:
+        return False
+    finally:
+        engine.close()

@@ -80,6 +80,15 @@ def test_take_up_goes_on_with_the_latest_soak_whose_services_still_stand(tmp_pat
     assert taken_up.path == folder.path
 
 
+@pytest.mark.parametrize("runs", [True, False])
+def test_of_a_container_the_engine_says_whether_it_still_stands(monkeypatch: pytest.MonkeyPatch, runs: bool) -> None:
+    """From inside a container, or beside an engine in a virtual machine, its process cannot be seen."""
+    monkeypatch.setattr(taking_up, "_container_runs", lambda identity: runs and identity == "x")
+    last = left("steady", venue=GONE if runs else Owner.current())
+    there = replace(last, moorings=tuple(replace(one, launcher="container") for one in last.moorings))
+    assert taking_up.stands(there) is runs
+
+
 @pytest.mark.parametrize("state", ["steady", "closing", "stopped", "broken"])
 def test_take_up_begins_anew_where_the_services_are_gone_and_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], removed: list[Owner], state: str
