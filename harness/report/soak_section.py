@@ -15,7 +15,7 @@ from harness.report.soak_trend import baselines, judged, off_baseline, over_time
 from harness.report.soak_words import sentences
 from harness.spec.case import Case
 from harness.verdict.own_footprint import CPU, RSS
-from harness.verdict.selecting import fits
+from harness.verdict.selecting import fits, windows_in
 from harness.verdict.verdict import CaseVerdict
 
 STEADY = "steady"
@@ -62,19 +62,11 @@ def _wanted(case: Case, marks: Sequence[Mark]) -> Wanted:
     return Wanted(
         probes=PROBES,
         judged=frozenset(probes),
-        steady=_steady(marks),
+        steady=windows_in(marks, STEADY),
         counts=lambda method: not asked or any(fits(method, one) for one in asked),
     )
 
 
-def _steady(marks: Sequence[Mark]) -> tuple[tuple[float, float], ...]:
-    begins, ends = (
-        [mark.t_ns for mark in marks if mark.name == name and mark.detail.get("window") == STEADY]
-        for name in ("window.begin", "window.end")
-    )
-    return tuple((begin, ends[at] if at < len(ends) else float("inf")) for at, begin in enumerate(begins))
-
-
 def _steady_s(course: SoakCourse, marks: Sequence[Mark]) -> float:
     """Of all lives together."""
-    return sum(min(end, course.grid.end_ns) - begin for begin, end in _steady(marks)) / 1e9
+    return sum(min(end, course.grid.end_ns) - begin for begin, end in windows_in(marks, STEADY)) / 1e9

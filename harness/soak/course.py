@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.client.remote import RemoteExchange
 from harness.evidence.clock import NS_PER_S, monotonic_s, now_ns
+from harness.evidence.recorder import RecorderError
 from harness.evidence.records import Mark
 from harness.evidence.release import give_back
 from harness.soak.checkpoint import Checkpoint
@@ -54,8 +56,9 @@ AWAY = "harness-away"
 @dataclass(frozen=True, slots=True)
 class Life:
     """Where this life of the runner begins. `stop`: set from outside to end it cleanly; `tell`: a line of progress;
-    `keep`: takes a checkpoint to disk; `outlook`: None where a run goes on although it cannot pass any more; `adopts`:
-    the services are those of the life before, and nothing begins anew; `watch`: hears everything that is recorded."""
+    `keep`: takes a checkpoint to disk; `sync`: takes there what was recorded; `outlook`: None where a run goes on
+    although it cannot pass any more; `adopts`: the services are those of the life before, and nothing begins anew;
+    `watch`: hears everything that is recorded."""
 
     first: Checkpoint
     stop: asyncio.Event
@@ -63,6 +66,7 @@ class Life:
     keep: Callable[[Checkpoint], None]
     outlook: Outlook | None
     faults: tuple[Happening, ...] = ()
+    sync: Callable[[], None] = lambda: None
     adopts: bool = False
     watch: Watch = field(default_factory=Watch)
 
@@ -228,7 +232,7 @@ class Course:
                 give_back()
             if now_s - kept_s >= plan.checkpoint_s or died:
                 kept_s = now_s
-                self._keep()
+                await self._keep_past_a_power_failure()
             if now_s - told_s >= plan.tell_s:
                 told_s = now_s
                 self._life.tell(line(self._checkpoint()))
@@ -266,6 +270,14 @@ class Course:
 
     def _keep(self) -> None:
         self._life.keep(self._checkpoint())
+
+    async def _keep_past_a_power_failure(self) -> None:
+        """What the checkpoint tells is on the disk before it is; the disk takes its time, and the proxies go on."""
+        checkpoint = self._checkpoint()
+        with contextlib.suppress(RecorderError):  # the sink has seen it
+            await asyncio.to_thread(self._life.sync)
+        if checkpoint.state == self._state:  # else a later one has been kept meanwhile
+            self._life.keep(checkpoint)
 
     def _end(self) -> Checkpoint:
         """The steady time is over; what is still under way arrives while `_everything` is left.

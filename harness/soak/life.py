@@ -8,6 +8,7 @@ import shutil
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from harness.client.errors import ConnectFailed
@@ -80,7 +81,8 @@ async def live(setting: Setting, plan: SoakPlan, life: Life, previous: Checkpoin
         raise SoakBroken(str(refused)) from None
     kept = [life.first]
     quay = Quay(setting.folder.path, previous.left() if previous is not None else Lasting.first())
-    life = replace(life, keep=_keeping(recorder, life, kept, quay))
+    keep = _keeping(recorder, life, kept, quay)
+    life = replace(life, keep=keep, sync=partial(recorder.flush, durable=True))
     sink = Sink(recorder)
     trial = Trial(renumbered(sink, life.first.life), setting.profile, path)
     if previous is not None:
@@ -189,6 +191,7 @@ def _break_off(recorder: Recorder, life: Life, last: Checkpoint) -> None:
     with contextlib.suppress(RecorderError, RecordError):  # then the next life does it
         for record in _ends(last):
             recorder.append(record)
+        recorder.flush(durable=True)
         life.keep(replace(last, state="broken"))
 
 

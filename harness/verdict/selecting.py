@@ -44,10 +44,16 @@ def first_ns(evidence: Evidence, name: str) -> int:
 
 def windows(evidence: Evidence, name: str) -> tuple[Span, ...]:
     """The spans of a window, in the order of time; one that was not closed lasts for ever."""
-    begins = [mark.t_ns for mark in named(evidence, "window.begin") if mark.detail.get("window") == name]
-    ends = [mark.t_ns for mark in named(evidence, "window.end") if mark.detail.get("window") == name]
-    if not begins:
+    found = windows_in(evidence.marks, name)
+    if not found:
         raise UnseenError(f"no window named {name!r} was opened")
+    return found
+
+
+def windows_in(marks: Iterable[Mark], name: str) -> tuple[Span, ...]:
+    """The same, read off marks in the order of time; empty where it was never opened."""
+    mine = [mark for mark in marks if mark.detail.get("window") == name]
+    begins, ends = ([mark.t_ns for mark in mine if mark.name == one] for one in ("window.begin", "window.end"))
     spans_found, at = [], 0
     for begin in begins:  # each takes the first end that is left: a runner that was killed may have left one too many
         while at < len(ends) and ends[at] < begin:
