@@ -33,7 +33,7 @@ _FIRST = ("connector", "market_maker", "live_server")
 
 BAD = {
     "process.died", "process.not_serving", "stream.error", "stream.down", "client.disconnected", "trial.cut_short",
-    "trial.error", "log.error", "probe.broken",
+    "trial.error", "trial.broken_off", "log.error", "probe.broken",
 }  # fmt: skip
 _GOOD = {"process.serving", "client.connected", "trial.settled", "data.flowing", "fault.heal"}
 _STREAM_ENDS = {"stream.down", "stream.cancelled", "stream.ended", "stream.quiet", "stream.error"}

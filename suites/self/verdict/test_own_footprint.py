@@ -20,8 +20,8 @@ SOAK = next(one for one in load_cases(Path(__file__).resolve().parents[3] / "spe
 T0 = 1_000 * NS_PER_S
 
 
-def run(rss: float, grows_per_h: float = 0.0, cpu: float = 7.0) -> Evidence:
-    """Two hours, a reading a minute; before the steady time it took more."""
+def run(rss: float, grows_per_h: float = 0.0, cpu: float = 7.0, fills: float = 0.0) -> Evidence:
+    """Two hours, a reading a minute; before the steady time it took more. `fills`: so much more after 20 minutes."""
     end_ns = T0 + 7200 * NS_PER_S
     records: list[Mark | Reading] = [
         Mark(T0, "window.begin", {"window": "steady"}),
@@ -30,7 +30,8 @@ def run(rss: float, grows_per_h: float = 0.0, cpu: float = 7.0) -> Evidence:
     ]
     for minute in range(120):
         t_ns = T0 + minute * 60 * NS_PER_S
-        records.append(Reading(t_ns, "harness.rss", rss + grows_per_h * minute / 60, "bytes"))
+        more = grows_per_h * minute / 60 + fills * min(1, minute / 20)
+        records.append(Reading(t_ns, "harness.rss", rss + more, "bytes"))
         records.append(Reading(t_ns, "harness.cpu", cpu, "%"))
     return Evidence.of(*records)
 
@@ -42,6 +43,7 @@ def run(rss: float, grows_per_h: float = 0.0, cpu: float = 7.0) -> Evidence:
         (run(140e6, grows_per_h=0.9e6), []),
         (run(151e6), ["took up to 151 MB"]),
         (run(100e6, grows_per_h=1.1e6), ["grew by 1.1 MB an hour"]),
+        (run(120e6, fills=20e6), []),
         (run(140e6, cpu=11), ["took 11 % of a core"]),
         (Evidence.of(Mark(T0, "trial.began")), []),
     ],
