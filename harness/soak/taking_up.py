@@ -68,17 +68,6 @@ def _runs(mooring: Mooring) -> bool:
 
 def _container_runs(identity: str) -> bool:
     # Imported here: a runner of processes is to stay small, and does without the engine's library.
-    from harness.target.container import identity_of
-    from harness.target.engine import Engine
-    from harness.target.networks import ENGINE_ERRORS
+    from harness.target.container_launcher import container_runs
 
-    engine = Engine.reach()
-    if engine is None:
-        return False
-    try:
-        container = engine.client.containers.get(identity.partition("@")[0])
-        return container.status == "running" and identity_of(container) == identity
-    except ENGINE_ERRORS:
-        return False
-    finally:
-        engine.close()
+    return container_runs(identity)

@@ -187,7 +187,7 @@ class ContainerLauncher(StartingLauncher):
         return network
 
     async def _is_there(self, mooring: Mooring) -> bool:
-        return await asyncio.to_thread(_runs, mooring.identity)
+        return await asyncio.to_thread(container_runs, mooring.identity)
 
     def _remove_but(self, owner: Owner, kept: Collection[str]) -> None:
         engine = Engine.reach()
@@ -208,7 +208,7 @@ class ContainerLauncher(StartingLauncher):
             await asyncio.to_thread(network.remove)
 
 
-def _runs(identity: str) -> bool:
+def container_runs(identity: str) -> bool:
     """Whether that very container runs, since that very start."""
     engine = Engine.reach()
     if engine is None:

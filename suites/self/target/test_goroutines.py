@@ -18,7 +18,7 @@ from harness.target.go_layout import KNOWN, UnknownLayoutError, layout_of
 from harness.target.goroutines import GoroutineCounter, Goroutines, GoroutinesError
 from harness.target.introspection import Introspection, Subject
 
-from .workshop import PROGRAMS
+from .workshop import PROGRAMS, become_somebody_else
 
 pytestmark = pytest.mark.self
 
@@ -285,9 +285,7 @@ def test_a_process_that_may_not_be_read(build: Build, start: Callable[[Path], Pr
     child = os.fork()
     if child == 0:
         try:
-            os.setgroups([])
-            os.setgid(65534)
-            os.setuid(65534)
+            become_somebody_else()
             GoroutineCounter(cache).count(program.pid)
             said = "counted"
         except GoroutinesError as error:

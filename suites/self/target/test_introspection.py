@@ -25,6 +25,8 @@ from harness.target.introspection import (
     parse_reference,
 )
 
+from .workshop import become_somebody_else
+
 pytestmark = pytest.mark.self
 
 PPROF = "goroutine profile: total 57\n12 @ 0x43e2d6 0x40a1f2\n#\t0x1 main.main+0x1 /src/main.go:1\n"
@@ -166,9 +168,7 @@ def test_a_process_of_somebody_else_is_measured_by_what_everybody_may_know() -> 
     child = os.fork()
     if child == 0:
         try:
-            os.setgroups([])
-            os.setgid(65534)
-            os.setuid(65534)
+            become_somebody_else()
             seen = Introspection("connector", (), lambda: Subject(asked, 1)).read()
             os.write(writing, " ".join(one.probe for one in seen).encode())
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import uuid
 from collections.abc import Awaitable, Callable
@@ -27,6 +28,13 @@ SMALL_BUILD = {
     "requirements": str(PROGRAMS / "requirements.txt"),
     "copies": [str(PROGRAMS / "small_server.py")],
 }
+
+
+def become_somebody_else() -> None:
+    """For a child of root: from here on it owns nothing of its parent's."""
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
 
 
 def small_client(*ways: str, host: str = "127.0.0.1") -> dict[str, object]:
