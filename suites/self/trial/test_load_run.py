@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.evidence.clock import NS_PER_MS, monotonic_s
+from harness.client.measuring.transport import stamping
+from harness.evidence.clock import NS_PER_MS, NS_PER_S, monotonic_s
 from harness.target.leftovers import tagged_processes
 from harness.trial.load.plan import LoadPlan, Shape
 from harness.trial.load.run import LoadError, run_load
@@ -137,6 +138,17 @@ def test_every_message_of_a_stream_is_there(tmp_path: Path) -> None:
     for name in ("stream.opened", "stream.live", "stream.quiet"):
         assert [client for one, client in sorted(marks) if one == name] == ["reader-1", "reader-2"]
     assert any(mark.name == "load.warm" for mark in evidence.marks)
+    opened = [mark for mark in evidence.marks if mark.name == "stream.opened"]
+    assert [mark.detail["received_by"] for mark in opened] == 2 * [stamping()]
+
+
+def test_what_is_stamped_on_forwarding_is_read_for_a_second_after_the_window(tmp_path: Path) -> None:
+    carried = Carried(tmp_path)
+    with null_server(rate_per_s=200) as address:  # stamps when it sends: what a venue sent earlier would look late
+        plan = LoadPlan(address, "SubscribePrice", 0, 1, client="reader", request={"symbols": ["BTCUSDT"]})
+        result = asyncio.run(run_load(carried.trial, plan))
+    last_s = (int(carried.evidence().messages.sent_ns.max()) - result.end_ns) / NS_PER_S
+    assert 0.9 < last_s < 2.5, "and not for much longer"
 
 
 def test_all_users_against_the_null_server_are_one_client(tmp_path: Path) -> None:
