@@ -247,7 +247,8 @@ def _disagreement(criterion: Criterion, intervals: Sequence[Interval]) -> Iterat
         return
     whole = hull(intervals)
     bears = compare(whole + Interval(-gap, gap), criterion.op, criterion.limit) is Status.INCONCLUSIVE
-    if bears or gap > APART * abs(whole.low + whole.high) / 2:
+    by_gap_alone = bears and compare(whole, criterion.op, criterion.limit) is not Status.INCONCLUSIVE
+    if by_gap_alone or gap > APART * abs(whole.low + whole.high) / 2:
         says = (
             f"{criterion.id}: the trials disagree: {gap:.3g} {criterion.unit}".rstrip()
             + " lie between two groups of them"

@@ -17,7 +17,8 @@ CALLS_S = 10.5
 USERS = 4
 """Each with an exponential timetable, as clients who know nothing of each other are: calls that cost the connector its
 whole attention queue, which one user on an even timetable would never see."""
-STREAM_S = 5.2
+STREAM_S = 10.2
+"""The prices of one tick come together, so that a trial has no more independent samples than ticks: a hundred."""
 SYMBOLS = tuple(f"SYM{number:02d}USDT" for number in range(25))
 
 

@@ -27,7 +27,8 @@ from harness.trial.trial import CutShort, Trial
 READY_LIMIT_S = 60.0
 SPARE_S = 60.0
 """Beyond the load's own time and one call's deadline: for draining, decoding and writing."""
-EXIT_LIMIT_S = 2.0
+EXIT_LIMIT_S = 0.5
+"""Its evidence is written and its users have left: Locust's master would only wait for its workers."""
 POLL_S = 0.05
 PROGRESS_S = 5.0
 _CHUNK = 2000

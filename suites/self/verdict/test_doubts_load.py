@@ -9,6 +9,7 @@ import pytest
 
 from harness.evidence.evidence import Evidence
 from harness.evidence.records import Call, Fact, Mark, Outcome, Reading, Record
+from harness.evidence.tables import Floats
 from harness.spec.case import Argument, Case, Criterion
 from harness.spec.loader import load_cases
 from harness.verdict.judge import judge
@@ -286,6 +287,16 @@ class TestTrialsThatDisagree:
     def test_one_far_from_the_limit_is_told_and_decides_nothing(self) -> None:
         judged = self.judged(0.5, 0.5, 0.5, 0.5, 1.0)
         assert (judged.status, names(judged)) == (Status.PASS, {"trials disagree"})
+
+    def test_a_trial_that_says_too_little_is_not_explained_by_a_sliver_between_it_and_the_others(self) -> None:
+        def one_in_a_hundred(rng: np.random.Generator, n: int) -> Floats:
+            """Its 99th percentile is anywhere from the slowest of the others to 20 ms."""
+            return np.where(rng.permutation(n) < n // 100, 20.0, steady(1.2, 1.9)(rng, n))
+
+        draws = [steady(1.0, 1.5)] * 5 + [one_in_a_hundred]
+        evidences = [Evidence.of(*trial(Load(draw), seed=at)) for at, draw in enumerate(draws, start=1)]
+        judged = judge(case(LATENCY, id="5.1.1", group="performance", trials=6), evidences, today=TODAY)
+        assert (judged.status, names(judged)) == (Status.INCONCLUSIVE, set())
 
     def test_trials_that_agree_are_not_told(self) -> None:
         assert names(self.judged(1.0, 1.02, 0.98, 1.01, 0.99)) == set()
