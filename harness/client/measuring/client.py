@@ -126,10 +126,14 @@ class MeasuringClient:
         sent_ns, written_ns = now_ns(), 0
         reply: Reply | None = None
         try:
+            reconnects = self.tally.reconnects
             connection = self._ready(until_s)
+            again_ns = sent_ns if self.tally.reconnects > reconnects else 0  # whoever hangs up makes the call wait
             reply, head = connection.begin(method.path, timeout_s, until_s)
-            sent_ns = written_ns = now_ns()  # in case that sending fails: from here on it may have been done
-            sent_ns, written_ns = connection.send(reply, head, request, until_s)
+            written_ns = now_ns()  # in case that sending fails: from here on it may have been done
+            sent_ns = again_ns or written_ns
+            first_ns, written_ns = connection.send(reply, head, request, until_s)
+            sent_ns = again_ns or first_ns
             done_ns = self._answered(connection, reply, method.path, until_s) or written_ns
             connection.finish(reply)
         except TimeoutError:

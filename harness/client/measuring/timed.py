@@ -10,7 +10,8 @@ from harness.evidence.records import Call, Outcome
 class Timed(NamedTuple):
     """All times are Unix ns of this host's real-time clock. A NamedTuple: one is made per call, at thousands a second.
 
-    `sent_ns` was read just before the first byte was handed to the kernel and `written_ns` just after the last;
+    `sent_ns` was read just before the first byte was handed to the kernel, or before dialling again where the server
+    had closed the connection since the last call, and `written_ns` just after the last byte;
     `done_ns` is when the kernel received the segment that ended the reply (by the user-space clock where the client's
     `stamps` says "user", and for calls that ended without one: a deadline, a lost connection).
     A call that was never sent has `written_ns` 0.

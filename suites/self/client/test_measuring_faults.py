@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+import time
 from collections.abc import Callable
 
 import h2.events
@@ -25,6 +26,7 @@ from hyperframe.frame import (
 )
 
 from harness.client.measuring import MeasuringClient
+from harness.evidence.clock import NS_PER_S, now_ns
 from harness.evidence.records import Outcome
 
 from .measured import ECHO, WRITE, Referee, Script, framed, socket_server, until
@@ -162,6 +164,27 @@ def test_goaway_between_calls_is_seen_before_the_next_is_sent() -> None:
         client.tend()
         assert client.unary(WRITE, b"").code == "OK"
         assert client.tally.reconnects == 1
+
+
+def test_a_server_that_hangs_up_between_calls_is_charged_with_the_dialling_and_the_caller_is_not_late() -> None:
+    slow_s = 0.05
+
+    def serve(sock: socket.socket, number: int) -> None:
+        script = Script(sock)
+        time.sleep(slow_s if number > 1 else 0.0)  # the planted truth: its second welcome takes so long
+        script.settle()
+        stream_id = script.request()
+        script.send(*script.answer(stream_id), GoAwayFrame(0, last_stream_id=stream_id))
+        script.sock.shutdown(socket.SHUT_WR)
+        script.drain()
+
+    with socket_server(serve) as server, MeasuringClient(server.address) as client:
+        assert client.unary(ECHO, b"").code == "OK"
+        due_ns = now_ns()
+        timed = client.unary(ECHO, b"", due_ns)
+        assert (timed.code, client.tally.reconnects) == ("OK", 1)
+        assert timed.sent_ns - due_ns < slow_s / 2 * NS_PER_S
+        assert timed.done_ns - timed.sent_ns >= slow_s * NS_PER_S
 
 
 def test_goaway_that_skips_the_running_call_says_that_it_was_not_done() -> None:
