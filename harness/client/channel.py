@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
@@ -28,6 +28,18 @@ class Tls:
 
     roots: Path
     server_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a connector demands of its clients: TLS, an API key, both, or neither."""
+
+    tls: Tls | None = None
+    api_key: str = field(default="", repr=False)
+
+
+OPEN = Access()
+"""Plaintext, and everybody is welcome: the contract's default."""
 
 
 def channel_options(tls: Tls | None, keepalive_s: float) -> Options:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from harness.client.health import Health
 from harness.evidence.clock import monotonic_s, now_ns
 from harness.evidence.records import Mark
 from harness.target.service import Recognisable
@@ -33,7 +32,7 @@ class Uptime:
     async def watch(self) -> None:
         """Look until cancelled; marks health.not_serving and health.serving when it changes."""
         due_s = monotonic_s()
-        async with Health(self._stack.connector.address) as health:
+        async with self._stack.connector.health() as health:
             while True:
                 answer = await health.check()
                 if answer != SERVING:  # a busy host may make one answer late; a connector that is down stays so

@@ -10,6 +10,7 @@ from pathlib import Path
 import grpc
 import grpc.aio
 
+from harness.client.channel import one_line
 from harness.evidence.records import Fact, Mark, Reading, Record
 from harness.target.credentials import Credentials
 from harness.target.errors import CannotDoError, NotServingError, TargetError
@@ -35,6 +36,7 @@ class AttachedService:
         self.log_path = log_path
         self.secrets_masked = 0
         self.capabilities = frozenset({Capability.INSPECT} if profile.introspection else ())
+        self._access = profile.access.access
         self._ready_s = profile.ready_s
         self._served = False
         pages = tuple(Page(one.kind, one.url) for one in profile.introspection if one.url)
@@ -43,17 +45,19 @@ class AttachedService:
     async def check(self) -> str:
         """The name that it gives itself. Raises TargetError when what answers is no connector."""
         try:
-            return await ask_name(self.address, NAME_LIMIT_S)
+            return await ask_name(self.address, NAME_LIMIT_S, self._access)
         except grpc.aio.AioRpcError as error:
-            why = f"GetName failed with {error.code().name}: {error.details()}"
+            said = one_line(error.details(), self._access.api_key)
+            why = f"GetName failed with {error.code().name}: {said}"
         raise TargetError(
-            f"{self.address} does not answer as an exchange connector ({why}): give the host:port of its gRPC port"
+            f"{self.address} does not answer as an exchange connector ({why}): give the host:port of its gRPC port, "
+            "and what it demands (TLS, a key) as `access` in the profile"
         )
 
     async def wait_serving(self, limit_s: float | None = None) -> None:
         """See `service.Service`."""
         limit_s = self._ready_s if limit_s is None else limit_s
-        ready, answer = await until_serving(self.address, limit_s, lambda: False)
+        ready, answer = await until_serving(self.address, limit_s, lambda: False, access=self._access)
         if ready is None:
             raise NotServingError(
                 f"{self.name} at {self.address} is not SERVING within {limit_s:g} s (last answer: {answer}): "

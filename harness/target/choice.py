@@ -119,11 +119,11 @@ def _attached(profile: Profile) -> LauncherFactory:
     if not address:
         raise TargetError(no_way(profile, "connector", "address", "attached"))
     try:
-        name = asyncio.run(ask_name(address, ATTACH_LIMIT_S))
+        name = asyncio.run(ask_name(address, ATTACH_LIMIT_S, profile.access))
     except grpc.aio.AioRpcError as error:
         raise TargetError(
             f"{address} does not answer as an exchange connector (GetName failed with {error.code().name}): "
-            "give the host:port of its gRPC port"
+            "give the host:port of its gRPC port, and what it demands (TLS, a key) as `access` in the profile"
         ) from None
     return LauncherFactory(
         "attached",

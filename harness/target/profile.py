@@ -129,6 +129,8 @@ def _expand_rest(service: dict[str, Any], environ: Mapping[str, str], where: str
         if isinstance(holder, dict) and isinstance(holder.get("environment"), dict):
             holder["environment"] = {key: _scalar(value) for key, value in holder["environment"].items()}
             places.append(holder["environment"])
+    if isinstance(service.get("access"), dict):
+        places.append(service["access"])
     sources = service.get("introspection")
     places += [source for source in sources if isinstance(source, dict)] if isinstance(sources, list) else []
     for holder in places:
@@ -156,6 +158,10 @@ def _resolve_paths(service: dict[str, Any], folder: Path) -> None:
     command = service.get("command")
     if isinstance(command, list) and command and str(command[0]).startswith(("./", "../")):
         command[0] = str((folder / command[0]).resolve())
+    access = service.get("access")
+    trust = access.get("tls") if isinstance(access, dict) else None
+    if isinstance(trust, dict) and isinstance(trust.get("ca_file"), str):
+        trust["ca_file"] = (folder / Path(trust["ca_file"]).expanduser()).resolve()
     build = service.get("build")
     if isinstance(build, dict):
         for key in ("dockerfile", "requirements"):

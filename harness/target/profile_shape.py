@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from harness.client.channel import Access, Tls
 from harness.target.outside import HealthPage as HealthPage
 from harness.target.outside import Knows as Knows
 from harness.target.outside import LogPatterns as LogPatterns
@@ -47,6 +48,35 @@ class Source(Shape):
         return self
 
 
+class Trust(Shape):
+    """TLS: the CA certificates (PEM) that clients trust, and whom the certificate names if not the host."""
+
+    ca_file: Path
+    server_name: str = ""
+
+    @field_validator("ca_file")
+    @classmethod
+    def _is_there(cls, path: Path) -> Path:
+        if not path.is_file():
+            raise ValueError(
+                f"{path} is not there: give the PEM file of the CA that signed the connector's certificate"
+            )
+        return path
+
+
+class Demands(Shape):
+    """What the connector demands of its clients."""
+
+    tls: Trust | None = None
+    api_key: str = Field(default="", repr=False)
+
+    @property
+    def access(self) -> Access:
+        """For the clients."""
+        trust = self.tls
+        return Access(Tls(trust.ca_file, trust.server_name) if trust is not None else None, self.api_key)
+
+
 class Build(Shape):
     """An image that the harness builds itself: a Dockerfile and what of the project it copies."""
 
@@ -75,6 +105,7 @@ class ServiceProfile(Shape):
     """Patterns (case-blind regular expressions) of log lines that say the config file was not accepted."""
     ports: Mapping[str, int] = Field(default_factory=lambda: {"grpc": 50051})
     """Port names and the numbers they have inside a container; see `serving_port`."""
+    access: Demands = Field(default_factory=Demands)
     health: HealthPage | None = None
     """Readiness is this page instead of gRPC health."""
     log: LogPatterns = Field(default_factory=LogPatterns)
@@ -191,6 +222,9 @@ class Profile(Shape):
             raise ValueError("a service named connector is needed")
         if services["connector"].health is not None:
             raise ValueError("the connector is asked by gRPC health: take its health page out")
+        for name, service in services.items():
+            if name != "connector" and service.access != Demands():
+                raise ValueError(f"{name} has `access`: only the connector can demand TLS or a key; take it out")
         return services
 
     @field_validator("streams")
@@ -213,6 +247,11 @@ class Profile(Shape):
     def connector(self) -> ServiceProfile:
         """The service that every case is about."""
         return self.services["connector"]
+
+    @property
+    def access(self) -> Access:
+        """How clients of the connector get in."""
+        return self.connector.access.access
 
     @property
     def venue_profile(self) -> str:

@@ -57,8 +57,13 @@ class Filling:
     masked: tuple[str, ...] = field(default=(), repr=False)
 
 
-def connector_filling(exchange: str, venue_url: str, credentials: Credentials | None, where: str) -> Filling:
-    """For the connector. `venue_url` "" means that there is no venue. Raises ProfileError: no scheme in the address."""
+def connector_filling(
+    exchange: str, venue_url: str, credentials: Credentials | None, where: str, api_key: str = ""
+) -> Filling:
+    """For the connector. `venue_url` "" means that there is no venue; `api_key` is what it demands of its clients.
+
+    Raises ProfileError: no scheme in the address.
+    """
     known = credentials or Credentials("", "")
     values: dict[str, str | None] = {
         "exchange": exchange,
@@ -67,7 +72,9 @@ def connector_filling(exchange: str, venue_url: str, credentials: Credentials | 
         "api_secret": known.secret,
         "passphrase": known.passphrase,
     }
-    return Filling(values, (urlsplit(venue_url).hostname or "",), known.texts(), (known.key,))
+    return Filling(
+        values, (urlsplit(venue_url).hostname or "",), known.texts(), tuple(one for one in (known.key, api_key) if one)
+    )
 
 
 def client_filling(values: Mapping[str, str]) -> Filling:

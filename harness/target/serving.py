@@ -11,6 +11,7 @@ import grpc
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from harness.client.channel import OPEN, Access, metadata, open_channel
 from harness.evidence.clock import monotonic_s, now_ns
 from harness.wire.opensqt.market_maker.v1 import exchange_pb2, exchange_pb2_grpc
 
@@ -18,11 +19,6 @@ POLL_S = 0.05
 ASK_LIMIT_S = 1.0
 SERVING = "SERVING"
 OK = "200"
-_OPTIONS = (
-    # Each question gets its own connection: a shared one would sit out gRPC's back-off after the first refusal.
-    ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.enable_http_proxy", 0),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +29,36 @@ class Ready:
     earliest_ns: int
 
 
-async def ask_health(address: str, service: str = "", limit_s: float = ASK_LIMIT_S) -> str:
+# Each question gets its own connection: a shared one would sit out gRPC's back-off after the first refusal.
+
+
+async def ask_health(address: str, service: str = "", limit_s: float = ASK_LIMIT_S, access: Access = OPEN) -> str:
     """One health check over a fresh connection: SERVING, NOT_SERVING, … or the gRPC code of the failure."""
-    async with grpc.aio.insecure_channel(address, options=_OPTIONS) as channel:
+    async with open_channel(address, access.tls) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
+        asks = health_pb2.HealthCheckRequest(service=service)
         try:
-            reply = await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=limit_s)
+            reply = await stub.Check(asks, timeout=limit_s, metadata=metadata(access.api_key))
         except grpc.aio.AioRpcError as error:
             return error.code().name
         return str(health_pb2.HealthCheckResponse.ServingStatus.Name(reply.status))
 
 
-async def ask_name(address: str, limit_s: float = ASK_LIMIT_S) -> str:
+async def ask_name(address: str, limit_s: float = ASK_LIMIT_S, access: Access = OPEN) -> str:
     """GetName over a fresh connection. Raises grpc.aio.AioRpcError."""
-    async with grpc.aio.insecure_channel(address, options=_OPTIONS) as channel:
+    async with open_channel(address, access.tls) as channel:
         stub = exchange_pb2_grpc.ExchangeServiceStub(channel)  # type: ignore[no-untyped-call]
-        reply = await stub.GetName(exchange_pb2.GetNameRequest(), timeout=limit_s)
+        reply = await stub.GetName(exchange_pb2.GetNameRequest(), timeout=limit_s, metadata=metadata(access.api_key))
         return str(reply.name)
+
+
+async def turned_away(address: str, access: Access) -> bool:
+    """Whether a connector that serves wants another API key: health may be for everybody, GetName is not."""
+    try:
+        await ask_name(address, access=access)
+    except grpc.aio.AioRpcError as error:
+        return bool(error.code() is grpc.StatusCode.UNAUTHENTICATED)
+    return False
 
 
 async def ask_page(address: str, path: str, limit_s: float = ASK_LIMIT_S) -> str:
@@ -72,11 +81,11 @@ async def ask_page(address: str, path: str, limit_s: float = ASK_LIMIT_S) -> str
 
 
 async def until_serving(
-    address: str, limit_s: float, gone: Callable[[], bool], service: str = ""
+    address: str, limit_s: float, gone: Callable[[], bool], service: str = "", access: Access = OPEN
 ) -> tuple[Ready | None, str]:
     """Ask gRPC health every 50 ms. Returns (Ready, "SERVING"), or (None, the last answer) after `limit_s` or once
     `gone()`."""
-    return await _until(SERVING, lambda left_s: ask_health(address, service, left_s), limit_s, gone)
+    return await _until(SERVING, lambda left_s: ask_health(address, service, left_s, access), limit_s, gone)
 
 
 async def until_page(address: str, path: str, limit_s: float, gone: Callable[[], bool]) -> tuple[Ready | None, str]:

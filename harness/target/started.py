@@ -21,7 +21,7 @@ from harness.target.ports import LOOPBACK, TAKEN_PATTERN, HeldPort
 from harness.target.profile import ServiceProfile
 from harness.target.recipe import refusal_of_config
 from harness.target.service import Capability
-from harness.target.serving import Ready, until_page, until_serving
+from harness.target.serving import Ready, turned_away, until_page, until_serving
 from harness.target.sockets import connection_inode, socket_inodes
 
 POLL_S = 0.01
@@ -216,6 +216,11 @@ class StartedService(abc.ABC):
         if not life.adopted:
             self._check_config()
         if not life.served:
+            if self._ready_by is ReadyBy.HEALTH and await turned_away(self.address, self._profile.access.access):
+                raise TargetError(
+                    f"{self.name} serves at {self.address} and refuses the harness (UNAUTHENTICATED): give a key that "
+                    "it takes as `access: {api_key: …}` in the profile"
+                )
             life.served = True
             await asyncio.to_thread(self._look_inside_anew)
             if not life.adopted:
@@ -223,7 +228,7 @@ class StartedService(abc.ABC):
 
     async def _until_ready(self, life: Life, limit_s: float) -> tuple[Ready | None, str]:
         if self._ready_by is ReadyBy.HEALTH:
-            return await until_serving(self.address, limit_s, life.exited.is_set)
+            return await until_serving(self.address, limit_s, life.exited.is_set, access=self._profile.access.access)
         if self._ready_by is ReadyBy.PAGE and self._profile.health is not None:
             return await until_page(self.address, self._profile.health.path, limit_s, life.exited.is_set)
         await until(lambda: life.ready_line is not None or life.exited.is_set(), limit_s)

@@ -134,7 +134,9 @@ class StartingLauncher(abc.ABC):
         environment: Mapping[str, str] | None = None,
     ) -> StartedService:
         """See `launcher.Launcher`."""
-        filling = connector_filling(exchange, base_url, credentials, self._where("connector"))
+        filling = connector_filling(
+            exchange, base_url, credentials, self._where("connector"), self.profile.access.api_key
+        )
         order = self._order("connector", filling, environment or {})
         # One that is taken over has shown itself to the venue long ago.
         fresh = wait and "connector" not in self._moored

@@ -47,5 +47,6 @@ def accepted_ids(placed: Iterable[Call], prefix: str) -> list[str]:
 
 def _asked(load: LoadResult, symbol: str) -> Timed:
     method = "GetOpenOrders"
-    with MeasuringClient(load.plan.address, metadata=load.plan.metadata, timeout_s=BOOK_LIMIT_S) as client:
+    plan = load.plan
+    with MeasuringClient(plan.address, tls=plan.tls, metadata=plan.metadata, timeout_s=BOOK_LIMIT_S) as client:
         return client.unary(rpc(method), requests(method, {"symbol": symbol}, "")(1))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from harness.client.channel import Access
 from harness.client.health import Health
 from harness.client.remote import RemoteExchange
 from harness.client.subscription import Subscription
@@ -51,17 +53,24 @@ class Connector:
         `window_bytes`: a small flow-control window, for a reader that is to be felt when it stops reading.
         """
         record = self.stage.trial.record if recorded else self._overheard
-        address = through.address if through else self.address
-        return RemoteExchange(address, name=name, record=record, window_bytes=window_bytes)
+        address, access = through.address if through else self.address, self.access
+        return RemoteExchange(
+            address, name=name, record=record, window_bytes=window_bytes, api_key=access.api_key, tls=access.tls
+        )
+
+    @property
+    def access(self) -> Access:
+        """What it demands of its clients, as the profile says."""
+        return self.stage.profile.access
 
     def _overheard(self, record: Record) -> None:
         """Sink of clients that are not evidence: the trial still waits for their messages."""
         if isinstance(record, Message):
             self.stage.trial.heard(record)
 
-    def health(self) -> Health:
-        """A health client, to be used as `async with`."""
-        return Health(self.address)
+    def health(self, record: Callable[[Record], None] = lambda _: None) -> Health:
+        """A health client, to be used as `async with`; its marks go to `record`."""
+        return Health(self.address, record=record, api_key=self.access.api_key, tls=self.access.tls)
 
     def path(self, name: str = "path") -> Path:
         """A TCP proxy in front of this connector, on which connections can be reset or black-holed."""

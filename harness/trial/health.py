@@ -89,7 +89,7 @@ class Outage:
 @asynccontextmanager
 async def watch_outage(trial: Trial, connector: Connector) -> AsyncIterator[Outage]:
     """Health checks and Watch streams that last through an outage."""
-    async with Health(connector.address, record=trial.record) as health:
+    async with connector.health(trial.record) as health:
         watches = {subject: health.watch(service) for subject, service in SERVICES.items()}
         yield Outage(trial, connector, health, watches)
 
@@ -97,17 +97,26 @@ async def watch_outage(trial: Trial, connector: Connector) -> AsyncIterator[Outa
 async def compare_with_probe(trial: Trial, connector: Connector, expected: str) -> None:
     """Fact probe.agrees: what grpc_health_probe says. Where it is not on PATH nothing disagrees: the fact says so."""
     program, subject = shutil.which("grpc_health_probe"), f"{connector.exchange}/{expected}"
+    tls, why = connector.access.tls, "not on PATH: nothing to compare with"
+    if connector.access.api_key:
+        program, why = None, "not asked: it takes the API key on its command line only, which everybody can read"
     if program is None:
         trial.fact(
             "probe.agrees",
             1,
             "1: agrees",
             subject=subject,
-            detail="not on PATH: nothing to compare with",
+            detail=why,
         )
         return
+    secured = ["-tls", f"-tls-ca-cert={tls.roots}"] if tls is not None else []
+    secured += [f"-tls-server-name={tls.server_name}"] if tls is not None and tls.server_name else []
     process = await asyncio.create_subprocess_exec(
-        program, f"-addr={connector.address}", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        program,
+        f"-addr={connector.address}",
+        *secured,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
     )
     try:
         output, _ = await asyncio.wait_for(process.communicate(), PROBE_LIMIT_S)

@@ -14,15 +14,17 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from harness.client.channel import Access, Tls, metadata
 from harness.client.measuring import MeasuringClient, Timed
 from harness.client.native import NativeAccount
 from harness.evidence.clock import NS_PER_S, now_ns
 from harness.evidence.evidence import Evidence
 from harness.evidence.recorder import Recorder
 from harness.evidence.records import Fact, Mark
+from harness.trial.load.plan import NULL, tls_from
 from harness.trial.load.priority import in_real_time, ordinary
 from harness.trial.load.run import LoadError
 from harness.trial.load.template import rpc
@@ -37,13 +39,20 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """Who is called in its turn: `kind` grpc or native (then with key and secret)."""
+    """Who is called in its turn: `kind` grpc (`key`: what it demands) or native (then with key and secret)."""
 
     client: str
     kind: str
     address: str
     key: str = field(default="", repr=False)
     secret: str = field(default="", repr=False)
+    tls: Tls | None = None
+
+    def admitted(self, access: Access) -> Party:
+        """The same with what the connector demands, where it is the connector that is called."""
+        if self.kind == "native" or self.client == NULL:
+            return self
+        return replace(self, tls=access.tls, key=access.api_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +81,22 @@ class Turns:
 
     def to_json(self) -> str:
         """With the secrets: for the environment of the generator only."""
-        return json.dumps(asdict(self))
+        return json.dumps(asdict(self), default=str)
+
+    def admitted(self, access: Access) -> Turns:
+        """The same with what the connector demands."""
+        return replace(self, parties=tuple(one.admitted(access) for one in self.parties))
 
     @classmethod
     def from_json(cls, text: str) -> Turns:
         """What `to_json` wrote."""
         raw = json.loads(text)
-        return cls(**{**raw, "parties": tuple(Party(**one) for one in raw["parties"])})
+        return cls(**{**raw, "parties": tuple(Party(**{**one, "tls": tls_from(one["tls"])}) for one in raw["parties"])})
 
 
 async def run_turns(trial: Trial, turns: Turns, *, env: Mapping[str, str] | None = None) -> Evidence:
     """Carry them out and record them: calls, window, facts. Raises LoadError when the generator fails."""
+    turns = turns.admitted(trial.access)
     folder = trial.folder / "load" / f"turns-{now_ns()}-{turns.window or 'aside'}"
     environment = {**os.environ, **(env or {}), PLAN_VARIABLE: turns.to_json(), "PYTHONPATH": str(_ROOT)}
     process = await asyncio.create_subprocess_exec(
@@ -123,7 +137,7 @@ def _caller(party: Party) -> Iterator[tuple[Caller, Callable[[], str]]]:
             yield native.read, lambda: native.stamps
         return
     method = rpc(METHOD)
-    with MeasuringClient(party.address) as client:
+    with MeasuringClient(party.address, tls=party.tls, metadata=metadata(party.key)) as client:
         yield lambda: client.unary(method, b""), lambda: client.stamps
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
-from harness.client.health import Health
 from harness.evidence.clock import now_ns
 from harness.trial.faults import kill, latency, venue_disconnect, venue_refuse, venue_throttle
 from harness.trial.orders import record_unmatched
@@ -94,7 +93,7 @@ async def rate_limited(trial: Trial, venue: VenueControl) -> AsyncIterator[None]
 @asynccontextmanager
 async def venue_down(trial: Trial, stack: Stack) -> AsyncIterator[None]:
     """The venue refuses everything and has dropped its sockets; marks health.not_serving and health.serving."""
-    async with Health(stack.connector.address, record=trial.record) as health:
+    async with stack.connector.health(trial.record) as health:
         async with venue_disconnect(trial, stack.venue, how="reset", keep_out=True), venue_refuse(trial, stack.venue):
             await health.until("NOT_SERVING", HEALTH_LIMIT_S, mark="health.not_serving")
             yield

@@ -47,6 +47,7 @@ class Stage:
         self.trial = trial
         self.launcher = launcher
         self.profile = profile
+        trial.access = profile.access
         self.seed = seed
         self.labels = labels
         """Environment that marks every process of this run."""
@@ -230,6 +231,8 @@ class Stage:
             symbols=(DEFAULT_SYMBOL,),
             evidence=self.trial.part("-".join(names)),
             stall=stall,
+            tls=self.profile.access.tls,
+            api_key=self.profile.access.api_key,
             env={**os.environ, **self.labels},
         )
         async with follower:

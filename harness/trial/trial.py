@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
+from harness.client.channel import OPEN, Access
 from harness.evidence.clock import monotonic_s, now_ns
 from harness.evidence.evidence import Evidence
 from harness.evidence.records import VENUE, Fact, Mark, Message, Record
@@ -41,6 +42,8 @@ class Trial:
     def __init__(self, append: Callable[[Record], None], cadences: Cadences, folder: Path) -> None:
         self._append = append
         self.cadences = cadences
+        self.access: Access = OPEN
+        """What the connector demands of whoever calls it, the trial's loads included."""
         self.folder = folder
         """Where the evidence lies; clients in processes of their own write below it, see `part`."""
         self.venue: VenueControl | None = None
@@ -70,6 +73,7 @@ class Trial:
         other = Trial(self._append, self.cadences, self.folder)
         await other.attach_venue(venue)
         other._is_evidence = False
+        other.access = self.access
         other._followed = self._followed  # whoever hears a message tells the one; names tell the clients apart
         return other
 

@@ -40,7 +40,7 @@ async def warm_up(trial: Trial, plan: LoadPlan, *, limit_s: float = LIMIT_S) -> 
     Marks load.warm {how, took_s}; no mark when they still fell after `limit_s`: then nothing shows that it is warm.
     """
     began_s = monotonic_s()
-    blocks = await asyncio.to_thread(_blocks, plan, began_s + limit_s)
+    blocks = await asyncio.to_thread(_blocks, plan.admitted(trial.access), began_s + limit_s)
     if not steady(blocks):
         return
     first, last = blocks[0], blocks[-1]
@@ -64,7 +64,7 @@ def steady(blocks: list[Block]) -> bool:
 def _blocks(plan: LoadPlan, until_s: float) -> list[Block]:
     """Until steady, or until then (monotonic s); in a thread of its own."""
     blocks: list[Block] = []
-    with MeasuringClient(plan.address, metadata=plan.metadata, timeout_s=plan.timeout_s) as client:
+    with MeasuringClient(plan.address, tls=plan.tls, metadata=plan.metadata, timeout_s=plan.timeout_s) as client:
         took = _received_ms(client, plan, until_s) if plan.streams else _called_ms(client, plan, until_s)
         while not steady(blocks):
             block = list(itertools.islice(took, BLOCK))

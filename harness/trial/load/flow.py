@@ -38,7 +38,7 @@ async def flow_load(trial: Trial, plan: LoadPlan, end: asyncio.Event, *, env: Ma
     killed; what it had handed over, at most some seconds before, is recorded. When this process is killed, the
     generator ends itself at once.
     """
-    plan = replace(plan, duration_s=math.inf, warm_s=0.0, window="")
+    plan = replace(plan.admitted(trial.access), duration_s=math.inf, warm_s=0.0, window="")
     if plan.streams or plan.processes > 1:
         raise ValueError("a load that flows makes calls, from one process: read streams with a client of the trial")
     if why := problem(plan):

@@ -15,7 +15,7 @@ from time import strftime
 from locust.env import Environment
 from locust.event import Events
 
-from harness.client.channel import API_KEY_HEADER
+from harness.client.channel import Tls, metadata
 from harness.trial.load.arrivals import problem
 from harness.trial.load.plan import LoadPlan, Shape
 from harness.trial.load.template import requests
@@ -40,6 +40,8 @@ def offer(events: Events) -> None:
         mine.add_argument("--warm", type=float, default=0.0, help="seconds of the same load before it counts")
         mine.add_argument("--timeout", type=float, default=5.0, help="deadline of a call, seconds")
         mine.add_argument("--request", default="{}", help="the request's fields as JSON; {n} is the call's number")
+        mine.add_argument("--tls-roots", default="", help="PEM file of the CA to trust; without it: plaintext")
+        mine.add_argument("--tls-name", default="", help="whom the certificate names, if not the host")
         mine.add_argument("--seed", type=int, default=1, help="of --shape poisson")
         mine.add_argument("--evidence", default="", help="folder for the evidence (default reports/locust-TIME)")
 
@@ -90,7 +92,8 @@ def plan(environment: Environment) -> LoadPlan:
         shape=shape,
         steps=int(given.steps),
         request=request,
-        metadata=((API_KEY_HEADER, key),) if key else (),
+        tls=Tls(Path(given.tls_roots).resolve(), str(given.tls_name)) if given.tls_roots else None,
+        metadata=metadata(key),
         timeout_s=float(given.timeout),
         warm_s=float(given.warm),
         seed=int(given.seed),

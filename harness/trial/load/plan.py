@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
+from pathlib import Path
+
+from harness.client.channel import API_KEY_HEADER, Access, Tls, metadata
 
 NULL = "null"
 """Client, and stream, of what the instrument measures against the null server."""
@@ -24,6 +27,11 @@ class Shape(StrEnum):
     """`rate_per_s`, and in the middle fifth of the time three times that."""
     CLOSED = "closed"
     """No timetable: each user calls again as soon as it is answered. For ceilings and warm-ups."""
+
+
+def tls_from(raw: Mapping[str, str] | None) -> Tls | None:
+    """What a Tls has become in JSON."""
+    return Tls(Path(raw["roots"]), raw["server_name"]) if raw else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,8 @@ class LoadPlan:
     shape: Shape = Shape.CONSTANT
     steps: int = 1
     request: Mapping[str, object] = field(default_factory=dict)
-    metadata: tuple[tuple[str, str], ...] = ()
+    tls: Tls | None = None
+    metadata: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     timeout_s: float = 5.0
     warm_s: float = 0.0
     processes: int = 1
@@ -66,9 +75,14 @@ class LoadPlan:
         """The client that user `index` (from 0) is in evidence; all users against the null server are one."""
         return self.client if self.users == 1 or self.client == NULL else f"{self.client}-{index + 1}"
 
+    def admitted(self, access: Access) -> LoadPlan:
+        """The same with what the connector demands; TLS and a key that the plan has itself are kept."""
+        key = () if API_KEY_HEADER in dict(self.metadata) else metadata(access.api_key)
+        return replace(self, tls=self.tls or access.tls, metadata=(*self.metadata, *key))
+
     def to_json(self) -> str:
         """For another process; `metadata` included, so hand it over in the environment or a private file only."""
-        return json.dumps(asdict(self))
+        return json.dumps(asdict(self), default=str)
 
     @classmethod
     def from_json(cls, text: str) -> LoadPlan:
@@ -76,6 +90,7 @@ class LoadPlan:
         try:
             raw = json.loads(text)
             raw["shape"] = Shape(raw["shape"])
+            raw["tls"] = tls_from(raw["tls"])
             raw["metadata"] = tuple((str(name), str(value)) for name, value in raw["metadata"])
             return cls(**raw)
         except (KeyError, TypeError, ValueError) as error:

@@ -88,6 +88,7 @@ async def run_load(
     if why := problem(plan):
         raise ValueError(why)
     requests(plan.method, plan.request, "run")
+    plan = plan.admitted(trial.access)
     folder = _folder(trial, plan)
     whole_s = plan.warm_s + plan.duration_s
     limit_s = whole_s + plan.timeout_s + READY_LIMIT_S + SPARE_S if limit_s is None else limit_s

@@ -51,7 +51,7 @@ class Caller(locust.User):
         """Connect."""
         self.crew.joined(self)
         plan = self.crew.plan
-        self._client = MeasuringClient(plan.address, metadata=plan.metadata, timeout_s=plan.timeout_s)
+        self._client = MeasuringClient(plan.address, tls=plan.tls, metadata=plan.metadata, timeout_s=plan.timeout_s)
         knocked = self._client.unary(KNOCK, b"")
         self.reached = knocked.code not in ("UNAVAILABLE", "DEADLINE_EXCEEDED")
         self.why = "" if self.reached else knocked.details or knocked.code

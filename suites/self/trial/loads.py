@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+import pytest
 
 from harness.evidence.clock import monotonic_s
 from harness.evidence.evidence import Evidence
 from harness.evidence.recorder import Recorder
+from harness.evidence.records import Record
+from harness.target.choice import choose_launcher
+from harness.target.errors import TargetError
+from harness.target.owner import Tag
+from harness.target.profile import load_profile
+from harness.trial.stage import Stage
 from harness.trial.trial import Trial
 from suites.self.client.measured import Referee, SocketServer, socket_server
 
@@ -22,6 +32,8 @@ ROOT = Path(__file__).resolve().parents[3]
 LOCUSTFILE = ROOT / "suites" / "performance" / "locustfile.py"
 LIMIT_S = 60.0
 STALL_EVERY_S, STALL_S = 1.0, 0.5
+
+Body = Callable[[Stage], Awaitable[None]]
 
 
 class Pushed:
@@ -123,3 +135,27 @@ def by_hand_to_its_end(folder: Path, *commands: tuple[str, ...]) -> list[str]:
             log.close()
     assert codes == [0] * len(commands), said
     return said
+
+
+def on_stage(
+    folder: Path, body: Body, *, launcher: str = "process", run: str = "", target: str = "reference"
+) -> list[Record]:
+    """Carry out `body` on a stage of that profile's stack; everything that was recorded."""
+    folder.mkdir(exist_ok=True)
+    profile = load_profile(target)
+    try:
+        factory = choose_launcher(profile, launcher)
+    except TargetError as refused:
+        pytest.skip(str(refused))
+    records: list[Record] = []
+    run = run or f"self-{uuid.uuid4().hex[:8]}"
+
+    async def play() -> None:
+        trial = Trial(records.append, profile, folder)
+        made = factory.make(run, lambda name: folder / f"{name}.log", records.append)
+        async with Stage(trial, made, profile, 1, Tag.of(run).environment()) as stage:
+            await body(stage)
+            await trial.finish()
+
+    asyncio.run(asyncio.wait_for(play(), 120))
+    return records

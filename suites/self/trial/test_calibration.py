@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -20,47 +20,22 @@ import pytest
 from harness.evidence.evidence import Evidence
 from harness.evidence.records import Call, Fact, Mark, Message, Reading, Record
 from harness.spec.case import Case, Criterion, Group, Level, Op, Priority
-from harness.target.choice import choose_launcher
 from harness.target.errors import TargetError
-from harness.target.owner import Tag
-from harness.target.profile import load_profile
 from harness.trial.calibration import CALLS, Ceilings, calibrate_for, calibrate_turns, ceiling, null_server, spread
 from harness.trial.interleaved import Party, Turns
 from harness.trial.load.plan import NULL, LoadPlan, Shape
 from harness.trial.load.run import run_load
 from harness.trial.neighbours import Neighbours
 from harness.trial.stage import Stage
-from harness.trial.trial import Trial
 from harness.trial.warm_up import BLOCK, Block, steady, warm_up
 from harness.verdict.judge import judge
 from harness.verdict.verdict import Status
 
+from .loads import on_stage
+
 pytestmark = pytest.mark.self
 
 RATE_PER_S = 400.0
-Body = Callable[[Stage], Awaitable[None]]
-
-
-def on_stage(folder: Path, body: Body, *, launcher: str = "process", run: str = "") -> list[Record]:
-    """Carry out `body` on a stage of the reference stack; everything that was recorded."""
-    folder.mkdir(exist_ok=True)
-    profile = load_profile("reference")
-    try:
-        factory = choose_launcher(profile, launcher)
-    except TargetError as refused:
-        pytest.skip(str(refused))
-    records: list[Record] = []
-    run = run or f"self-{uuid.uuid4().hex[:8]}"
-
-    async def play() -> None:
-        trial = Trial(records.append, profile, folder)
-        made = factory.make(run, lambda name: folder / f"{name}.log", records.append)
-        async with Stage(trial, made, profile, 1, Tag.of(run).environment()) as stage:
-            await body(stage)
-            await trial.finish()
-
-    asyncio.run(asyncio.wait_for(play(), 120))
-    return records
 
 
 def of_kind(records: list[Record], name: str) -> list[Mark | Fact]:
