@@ -13,6 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from harness.client.channel import OPEN, Access, metadata, open_channel
 from harness.evidence.clock import monotonic_s, now_ns
+from harness.target.errors import TargetError
 from harness.wire.opensqt.market_maker.v1 import exchange_pb2, exchange_pb2_grpc
 
 POLL_S = 0.05
@@ -52,13 +53,16 @@ async def ask_name(address: str, limit_s: float = ASK_LIMIT_S, access: Access = 
         return str(reply.name)
 
 
-async def turned_away(address: str, access: Access) -> bool:
-    """Whether a connector that serves wants another API key: health may be for everybody, GetName is not."""
+async def check_admission(name: str, address: str, access: Access) -> None:
+    """TargetError when a connector that serves wants another API key: health may be for everybody, GetName is not."""
     try:
         await ask_name(address, access=access)
     except grpc.aio.AioRpcError as error:
-        return bool(error.code() is grpc.StatusCode.UNAUTHENTICATED)
-    return False
+        if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+            raise TargetError(
+                f"{name} serves at {address} and refuses the harness (UNAUTHENTICATED): give a key that it takes as "
+                "`access: {api_key: …}` in the profile"
+            ) from None
 
 
 async def ask_page(address: str, path: str, limit_s: float = ASK_LIMIT_S) -> str:

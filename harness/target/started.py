@@ -21,7 +21,7 @@ from harness.target.ports import LOOPBACK, TAKEN_PATTERN, HeldPort
 from harness.target.profile import ServiceProfile
 from harness.target.recipe import refusal_of_config
 from harness.target.service import Capability
-from harness.target.serving import Ready, turned_away, until_page, until_serving
+from harness.target.serving import Ready, check_admission, until_page, until_serving
 from harness.target.sockets import connection_inode, socket_inodes
 
 POLL_S = 0.01
@@ -216,11 +216,8 @@ class StartedService(abc.ABC):
         if not life.adopted:
             self._check_config()
         if not life.served:
-            if self._ready_by is ReadyBy.HEALTH and await turned_away(self.address, self._profile.access.access):
-                raise TargetError(
-                    f"{self.name} serves at {self.address} and refuses the harness (UNAUTHENTICATED): give a key that "
-                    "it takes as `access: {api_key: …}` in the profile"
-                )
+            if self._ready_by is ReadyBy.HEALTH:
+                await check_admission(self.name, self.address, self._profile.access.access)
             life.served = True
             await asyncio.to_thread(self._look_inside_anew)
             if not life.adopted:

@@ -22,13 +22,14 @@ from suites.self.venue.bybit_workshop import (
     talk,
 )
 from suites.self.venue.dialogue import subscribed, values_of, watching
-from suites.self.venue.workshop import BTC, KEY, OTHER, run, until
+from suites.self.venue.workshop import BTC, KEY, OTHER, inside_a_minute, run, until
 
 pytestmark = pytest.mark.self
 
 
 def test_watch_ticker_ohlcv_trades_and_book_see_every_move() -> None:
     async def body() -> None:
+        await inside_a_minute(20.0)
         async with bybit_venue() as running, bybit_client(running, newUpdates=True) as client:
             await client.load_markets()
             watches = (
