@@ -188,12 +188,11 @@ def test_what_the_process_holds_is_the_same_after_20_rounds(venue: Venue, binanc
 
     round_trip()
     assert binance.settles("venue_sockets", 0) == 0
-    baseline = binance.look()
+    baseline = {name: binance.at_rest(name) for name in ("runtime_units", "descriptors")}
     for _ in range(20):
         round_trip()
     assert binance.settles("venue_sockets", 0) == 0
-    assert binance.settles("runtime_units", baseline["runtime_units"]) == baseline["runtime_units"]
-    assert binance.settles("descriptors", baseline["descriptors"], 10) == baseline["descriptors"]
+    assert {name: binance.settles(name, value, 10) for name, value in baseline.items()} == baseline
     assert binance.look()["subscriptions_total"] == binance.look()["venue_subscriptions"] == 0
 
 
