@@ -113,9 +113,9 @@ class AttachedService:
             return self.address
         raise self._cannot(f"asked at its port {port_name}")
 
-    async def introspect(self) -> tuple[Reading, ...]:
+    async def introspect(self, *, gently: bool = False) -> tuple[Reading, ...]:
         """See `service.Inspectable`."""
-        return await asyncio.to_thread(self._introspection.read)
+        return await asyncio.to_thread(self._introspection.read, gently=gently)
 
     def unmeasurable(self) -> tuple[Fact, ...]:
         """See `service.Inspectable`."""

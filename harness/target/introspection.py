@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import math
 import os
 import re
 import threading
@@ -12,12 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from harness.evidence.clock import now_ns
+from harness.evidence.clock import monotonic_s, now_ns
 from harness.evidence.records import UNMEASURABLE, Fact, Reading
 from harness.target.goroutines import GoroutineCounter, GoroutinesError
 from harness.target.sockets import PROC, established
 
 PAGE_LIMIT_S = 2.0
+GENTLE_PERIOD_S = 1.0
+"""Between two gentle looks at a service of which its pages alone can tell."""
 LARGEST_PAGE_BYTES = 4 << 20
 UNITS: Mapping[str, str] = {
     "runtime_units": "",
@@ -216,11 +219,20 @@ class Introspection:
         self._seen: set[str] = set()
         self._goroutines = GoroutineCounter()
         self._uncounted = ""
+        self._asked_s = -math.inf
 
-    def read(self) -> tuple[Reading, ...]:
-        """Every probe that answers now; a source that does not answer leaves a gap. Blocks for at most some seconds."""
+    def read(self, *, gently: bool = False) -> tuple[Reading, ...]:
+        """Every probe that answers now; a source that does not answer leaves a gap. Blocks for at most some seconds.
+
+        `gently`: while its latency is measured. Who is asked has to answer, and whoever waits meanwhile waits longer:
+        then only the kernel tells, and where it cannot, the pages are asked no more than once in GENTLE_PERIOD_S.
+        """
         values: Values = {}
-        for page in self._pages:
+        subject = self._subject()
+        if gently and subject is None and monotonic_s() - self._asked_s < GENTLE_PERIOD_S:
+            return ()
+        self._asked_s = monotonic_s()
+        for page in () if gently and subject is not None else self._pages:
             try:
                 found = page.read()
             except (OSError, http.client.HTTPException, ValueError) as error:
@@ -228,7 +240,6 @@ class Introspection:
                 continue
             self._troubles.pop(page.url, None)
             values = {**found, **values}
-        subject = self._subject()
         if subject is not None:
             try:
                 kernel = look_at(subject)
@@ -237,7 +248,7 @@ class Introspection:
                 self._troubles.pop("kernel", None)
             except OSError as error:
                 self._troubles["kernel"] = f"/proc/{subject.pid} cannot be read ({_name(error)})"
-            if "runtime_units" not in values:
+            if "runtime_units" not in values and not gently:
                 values |= self._counted(subject.pid)
         self._seen |= values.keys()
         t_ns = now_ns()

@@ -74,9 +74,10 @@ class Isolatable(Protocol):
 class Inspectable(Protocol):
     """Can be looked into."""
 
-    async def introspect(self) -> tuple[Reading, ...]:
+    async def introspect(self, *, gently: bool = False) -> tuple[Reading, ...]:
         """Current readings of every probe (NAME.runtime_units, .threads, .descriptors, .sockets, .rss,
-        .subscriptions) that has a source; a source that does not answer leaves a gap."""
+        .subscriptions) that has a source; a source that does not answer leaves a gap. `gently`: what the service would
+        have to answer itself is left out where the kernel tells of it, since answering makes others wait."""
         ...
 
     def unmeasurable(self) -> tuple[Fact, ...]:

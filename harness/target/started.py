@@ -319,11 +319,11 @@ class StartedService(abc.ABC):
         """See `service.Service`."""
         return self._log.text()
 
-    async def introspect(self) -> tuple[Reading, ...]:
+    async def introspect(self, *, gently: bool = False) -> tuple[Reading, ...]:
         """See `service.Inspectable`."""
         if not self.running:
             return ()
-        return await asyncio.to_thread(self._introspection.read)
+        return await asyncio.to_thread(self._introspection.read, gently=gently)
 
     def unmeasurable(self) -> tuple[Fact, ...]:
         """See `service.Inspectable`."""

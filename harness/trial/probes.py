@@ -6,10 +6,10 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from harness.evidence.clock import NS_PER_S, monotonic_s, now_ns
-from harness.evidence.records import Fact, Mark, Reading, Record
+from harness.evidence.records import Mark, Reading, Record
 from harness.venue.control import ControlError, VenueControl
 
 PERIOD_S = 0.2
@@ -18,18 +18,6 @@ NOTABLE_LAG_S = 0.005
 CLOCK_STEP_S = 0.05
 KEPT_READINGS = 100
 """Of each probe, for waiting on: many more than anybody waits for, and soon that many, so that memory stays flat."""
-
-
-class Inspectable(Protocol):
-    """What a probed service offers."""
-
-    async def introspect(self) -> tuple[Reading, ...]:
-        """Current readings of every probe that this service has a source for."""
-        ...
-
-    def unmeasurable(self) -> tuple[Fact, ...]:
-        """Why the other probes have none."""
-        ...
 
 
 Source = Callable[[], Awaitable[Iterable[Reading]]]

@@ -7,12 +7,13 @@ import hashlib
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 from harness.client.follower import Follower
 from harness.evidence.clock import monotonic_s
-from harness.spec.case import Case, Criterion
+from harness.spec.case import Case, Criterion, Group
 from harness.target.launcher import Credentials, Launcher, Venue
 from harness.target.profile import Profile
 from harness.target.service import Service
@@ -94,11 +95,17 @@ class Stage:
             self._services.append(running.service)
             await control.set_tick(0)  # nothing moves but what the case moves
             if oracle:
-                self.sampler.add(lambda: venue_readings(control))
+                if not self.gently:
+                    self.sampler.add(lambda: venue_readings(control))
                 await self.trial.attach_venue(control)
                 # The states that a new subscriber is shown first are then updates that the ledger knows.
                 await nudge_streams(control, ("account", "prices"))
         return self._controls[name]
+
+    @property
+    def gently(self) -> bool:
+        """Whether latency is what the case is about: then services are looked at from outside, and not asked."""
+        return self.case is not None and self.case.group is Group.PERFORMANCE
 
     def criterion(self, name: str) -> Criterion:
         """What the case says under this id: a search may look there where to go. LookupError when it says nothing."""
@@ -177,7 +184,7 @@ class Stage:
 
     def probe(self, service: Service) -> None:
         """Sample this service from now on and write down what cannot be seen of it."""
-        self.sampler.add(service.introspect)
+        self.sampler.add(partial(service.introspect, gently=self.gently))
         for fact in service.unmeasurable():
             self.trial.record(fact)
 

@@ -187,3 +187,26 @@ def test_a_process_that_is_gone_tells_nothing() -> None:
     looked = Introspection("connector", (), lambda: Subject(process.pid, 1))
     assert looked.read() == ()
     assert all("cannot be read" in fact.detail for fact in looked.unmeasurable())
+
+
+def test_while_latency_is_measured_the_kernel_tells_and_the_service_is_not_asked() -> None:
+    with page("prometheus", "/metrics", PROMETHEUS) as (one, asked):
+        introspection = Introspection("connector", (one,), lambda: Subject(os.getpid(), 1))
+        gently = {reading.probe for reading in introspection.read(gently=True)}
+        assert asked == []
+        assert gently >= {"connector.rss", "connector.cpu", "connector.threads"}
+        assert {reading.probe for reading in introspection.read()} - gently == {"connector.runtime_units"}
+        assert len(asked) == 1
+
+
+def test_where_only_its_pages_tell_they_are_asked_once_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [100.0]
+    monkeypatch.setattr("harness.target.introspection.monotonic_s", lambda: now_s[0])
+    with page("prometheus", "/metrics", PROMETHEUS) as (one, asked):
+        introspection = Introspection("connector", (one,), lambda: None)
+        found = []
+        for at_s in (100.0, 100.2, 100.9, 101.0, 101.5):
+            now_s[0] = at_s
+            found.append("connector.rss" in {reading.probe for reading in introspection.read(gently=True)})
+        assert found == [True, False, False, True, False]
+        assert len(asked) == 2
