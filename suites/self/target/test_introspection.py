@@ -195,7 +195,10 @@ def test_while_latency_is_measured_the_kernel_tells_and_the_service_is_not_asked
         gently = {reading.probe for reading in introspection.read(gently=True)}
         assert asked == []
         assert gently >= {"connector.rss", "connector.cpu", "connector.threads"}
-        assert {reading.probe for reading in introspection.read()} - gently == {"connector.runtime_units", "connector.sockets"}
+        assert {reading.probe for reading in introspection.read()} - gently == {
+            "connector.runtime_units",
+            "connector.sockets",
+        }
         assert len(asked) == 1
 
 
