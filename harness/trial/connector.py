@@ -89,9 +89,10 @@ class Connector:
         await self.stage.at_rest(*AT_REST)
         self.stage.mark_baseline(name, *AT_REST)
 
-    async def record_health(self) -> None:
-        """Facts connector.alive and connector.serving, as they are now."""
+    async def record_health(self, limit_s: float = 0.0) -> None:
+        """Facts connector.alive and connector.serving, as they are once it says SERVING, or after `limit_s`."""
         async with self.health() as health:
+            await health.until("SERVING", limit_s)
             answer = await health.check()
         gone = await self.service.wait_exit(0.0)
         self.stage.trial.fact("connector.alive", gone is None, "1: runs", detail="" if gone is None else f"exit {gone}")
