@@ -29,8 +29,7 @@ SPARE_S = 60.0
 """Beyond the load's own time and one call's deadline: for draining, decoding and writing."""
 EXIT_LIMIT_S = 0.5
 """Its evidence is written and its users have left: Locust's master would only wait for its workers."""
-POLL_S, IDLE_POLL_S = 0.05, 0.5
-"""How often the generator's word is looked at: seldom while calls are measured, since looking takes CPU from others."""
+POLL_S = 0.05
 PROGRESS_S = 5.0
 _CHUNK = 2000
 
@@ -155,8 +154,7 @@ class _Generator:
             if now_s - told_s >= PROGRESS_S:
                 told_s = now_s
                 log.info("%s", progress(self._plan, status, now_ns()))
-            left_s = (status.end_ns - now_ns()) / NS_PER_S if status.state == "running" else 0.0
-            await asyncio.sleep(min(max(left_s, POLL_S), IDLE_POLL_S))
+            await asyncio.sleep(POLL_S)
 
     def _said(self) -> str:
         return last_words(self._folder / LOG, self._plan)
