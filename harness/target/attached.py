@@ -19,7 +19,7 @@ from harness.target.launcher import LogPath, Venue, free_log_path
 from harness.target.process_launcher import ProcessLauncher
 from harness.target.profile_shape import Profile, ServiceProfile
 from harness.target.service import Capability
-from harness.target.serving import ask_name, until_serving
+from harness.target.serving import HOW_TO_REACH, ask_name, until_serving
 from harness.target.started import StartedService, nobody
 
 NAME_LIMIT_S = 5.0
@@ -49,10 +49,7 @@ class AttachedService:
         except grpc.aio.AioRpcError as error:
             said = one_line(error.details(), self._access.api_key)
             why = f"GetName failed with {error.code().name}: {said}"
-        raise TargetError(
-            f"{self.address} does not answer as an exchange connector ({why}): give the host:port of its gRPC port, "
-            "and what it demands (TLS, a key) as `access` in the profile"
-        )
+        raise TargetError(f"{self.address} does not answer as an exchange connector ({why}): {HOW_TO_REACH}")
 
     async def wait_serving(self, limit_s: float | None = None) -> None:
         """See `service.Service`."""

@@ -18,7 +18,7 @@ from harness.target.launcher import LauncherFactory
 from harness.target.process import executable
 from harness.target.process_launcher import ProcessLauncher
 from harness.target.profile_shape import Profile, ServiceProfile
-from harness.target.serving import ask_name
+from harness.target.serving import HOW_TO_REACH, ask_name
 from harness.target.sources import sources_digest
 from harness.target.starting import no_way
 
@@ -123,7 +123,7 @@ def _attached(profile: Profile) -> LauncherFactory:
     except grpc.aio.AioRpcError as error:
         raise TargetError(
             f"{address} does not answer as an exchange connector (GetName failed with {error.code().name}): "
-            "give the host:port of its gRPC port, and what it demands (TLS, a key) as `access` in the profile"
+            + HOW_TO_REACH
         ) from None
     return LauncherFactory(
         "attached",

@@ -20,6 +20,7 @@ POLL_S = 0.05
 ASK_LIMIT_S = 1.0
 SERVING = "SERVING"
 OK = "200"
+HOW_TO_REACH = "give the host:port of its gRPC port, and what it demands (TLS, a key) as `access` in the profile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,11 @@ class Ready:
     earliest_ns: int
 
 
-# Each question gets its own connection: a shared one would sit out gRPC's back-off after the first refusal.
-
-
 async def ask_health(address: str, service: str = "", limit_s: float = ASK_LIMIT_S, access: Access = OPEN) -> str:
-    """One health check over a fresh connection: SERVING, NOT_SERVING, … or the gRPC code of the failure."""
+    """One health check: SERVING, NOT_SERVING, … or the gRPC code of the failure.
+
+    Over a connection of its own: a shared one would sit out gRPC's back-off after the first refusal.
+    """
     async with open_channel(address, access.tls) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         asks = health_pb2.HealthCheckRequest(service=service)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from harness.client.backoff import CONTRACT_BACKOFF, Backoff
 from harness.client.channel import Access
 from harness.client.health import Health
 from harness.client.remote import RemoteExchange
@@ -46,8 +47,9 @@ class Connector:
         return self.service.direct_address
 
     def client(
-        self, name: str, *, through: Path | None = None, recorded: bool = True, window_bytes: int = 0
-    ) -> RemoteExchange:
+        self, name: str, *, through: Path | None = None, recorded: bool = True, window_bytes: int = 0,
+        backoff: Backoff = CONTRACT_BACKOFF,
+    ) -> RemoteExchange:  # fmt: skip
         """A client not yet connected: use as `async with`. `through`: the proxy it connects over.
 
         `window_bytes`: a small flow-control window, for a reader that is to be felt when it stops reading.
@@ -55,8 +57,9 @@ class Connector:
         record = self.stage.trial.record if recorded else self._overheard
         address, access = through.address if through else self.address, self.access
         return RemoteExchange(
-            address, name=name, record=record, window_bytes=window_bytes, api_key=access.api_key, tls=access.tls
-        )
+            address, name=name, record=record, window_bytes=window_bytes, api_key=access.api_key, tls=access.tls,
+            backoff=backoff,
+        )  # fmt: skip
 
     @property
     def access(self) -> Access:

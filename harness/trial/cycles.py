@@ -71,12 +71,10 @@ async def subscribe_and_leave(client: RemoteExchange, streams: Sequence[str], ti
 
 async def connect_and_leave(connector: Connector, times: int) -> None:
     """So many clients `cycle` that connect, once and without a second attempt, and close; a Call `Connect` of each."""
-    record, access = connector.stage.trial.record, connector.access
+    record = connector.stage.trial.record
     once = replace(CONTRACT_BACKOFF, attempts=1)
     for number in range(1, times + 1):
-        client = RemoteExchange(
-            connector.address, name="cycle", record=record, backoff=once, api_key=access.api_key, tls=access.tls
-        )
+        client = connector.client("cycle", backoff=once)
         sent_ns = now_ns()
         outcome, code = Outcome.OK, "OK"
         try:

@@ -18,7 +18,7 @@ USERS = 4
 """Each with an exponential timetable, as clients who know nothing of each other are: calls that cost the connector its
 whole attention queue, which one user on an even timetable would never see."""
 STREAM_S = 10.2
-"""The prices of one tick come together, so that a trial has no more independent samples than ticks: a hundred."""
+"""Twice the 1000 prices that are asked for, and more, as with the calls."""
 SYMBOLS = tuple(f"SYM{number:02d}USDT" for number in range(25))
 
 
