@@ -131,7 +131,8 @@ def check_rounds_leave_nothing(connector: Connector) -> None:
         turn()
     assert connector.settles("venue_sockets", 0) == 0
     assert connector.settles("runtime_units", units, 15) == units
-    assert connector.settles("descriptors", descriptors, 15) <= descriptors
+    left = connector.settles("descriptors", descriptors, 15)
+    assert left <= descriptors, f"{left} descriptors, {descriptors} before the ten rounds"
     assert connector.look()["venue_subscriptions"] == 0
 
 

@@ -98,6 +98,19 @@ def test_candles_have_a_socket_of_their_own_and_nothing_is_left_behind(venue: Ve
     checks.check_rounds_leave_nothing(okx)
 
 
+def test_a_busy_moments_connections_are_closed_though_the_venue_is_asked_for_ever(
+    venue: Venue, okx: Connector, calls: Any
+) -> None:
+    calls.GetAccount(rpc.GetAccountRequest())
+    before = okx.at_rest("descriptors")
+    with checks.faulty(venue, "delay", delay_s=0.5, path="/api/v5/account/balance"):
+        at_once = [calls.GetAccount.future(rpc.GetAccountRequest()) for _ in range(4)]
+        for call in at_once:
+            call.result(timeout=10)
+    assert okx.look()["descriptors"] > before, "the calls waited for one another: this proves nothing"
+    assert okx.settles("descriptors", before, 15) == before
+
+
 @pytest.mark.parametrize("how", ["close", "reset"])
 def test_lost_sockets(venue: Venue, okx: Connector, how: str) -> None:
     checks.check_lost_sockets(venue, okx, how)

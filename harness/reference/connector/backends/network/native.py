@@ -17,8 +17,9 @@ from harness.reference.connector.backends.network.dialect import Native
 from harness.reference.connector.settings import Credentials
 
 REST_LIMIT_MS = 10_000
-KEEP_CONNECTION_S = 5.0
-"""REST connections above what is in use are closed after this."""
+KEEP_CONNECTION_S = 3.0
+"""REST connections above what is in use are closed after this. Less than two periods of the venue's probe: it takes the
+idle connections in turn, and would keep two of them for ever."""
 DIAL_LIMIT_MS = 4_000
 PING_PERIOD_MS = 5_000
 """Two unanswered pings end a socket, so a black-holed venue is noticed within 15 s."""
