@@ -92,7 +92,7 @@ class Connector:
         await self.stage.at_rest(*AT_REST)
         self.stage.mark_baseline(name, *AT_REST)
 
-    async def record_health(self, limit_s: float = 0.0) -> None:
+    async def record_health(self, limit_s: float) -> None:
         """Facts connector.alive and connector.serving, as they are once it says SERVING, or after `limit_s`."""
         async with self.health() as health:
             await health.until("SERVING", limit_s)

@@ -102,7 +102,7 @@ def test_a_busy_moments_connections_are_closed_though_the_venue_is_asked_for_eve
     venue: Venue, okx: Connector, calls: Any
 ) -> None:
     calls.GetAccount(rpc.GetAccountRequest())
-    before = okx.at_rest("descriptors")
+    before = okx.at_rest("descriptors", for_s=4)  # longer than an idle connection is kept
     with checks.faulty(venue, "delay", delay_s=0.5, path="/api/v5/account/balance"):
         at_once = [calls.GetAccount.future(rpc.GetAccountRequest()) for _ in range(4)]
         for call in at_once:
